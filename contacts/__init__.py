@@ -1,0 +1,1 @@
+"""WHO is reached: contacts, their addresses, their consent, and the lists that liaisons keep."""
