@@ -1,0 +1,285 @@
+"""One typed tree of settings: the environment (`NOTIFY_…`) over `notify.toml`.
+
+`NOTIFY_SMS__FROM` and `from` in the table `[sms]` are the same setting; the environment wins. A secret may
+be kept in a file named by the same variable with `_FILE` at its end. Every channel declares its own table;
+a table that is not there switches the channel off.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import secrets
+import tomllib
+from datetime import time
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, cast
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, create_model
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from channels.contract import City
+from channels.registry import available
+
+PREFIX = "NOTIFY_"
+CONFIG_VARIABLE = "NOTIFY_CONFIG"
+DEFAULT_FILE = "notify.toml"
+# Read by other parts of the program, and no settings of the tree.
+_OUTSIDE = {CONFIG_VARIABLE, "NOTIFY_AS", "NOTIFY_PASSWORD", "NOTIFY_TEST_POSTGRES"}
+
+
+class SettingsError(ValueError):
+    """Settings that do not fit: one line for each, naming the setting and the cure."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, IsADirectoryError):
+        raise ValueError("this is no IANA time zone; write one like America/Chicago or Europe/London") from None
+    return name
+
+
+def _public_url(url: str) -> str:
+    if url and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", url):
+        raise ValueError("write the address residents see, like https://notify.city.example")
+    return url.rstrip("/")
+
+
+def _tag(language: str) -> str:
+    if not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", language):
+        raise ValueError("write languages as BCP 47 tags, like en, es, zh-Hans")
+    return language
+
+
+class CitySettings(BaseModel):
+    """The city that speaks."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(default="Our City", min_length=1, max_length=60)
+    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    country: str = Field(default="US", pattern=r"^[A-Z]{2}$")
+    sender: str = Field(default="Office of the Mayor", max_length=60)
+    phone: str = Field(default="", max_length=40)
+    postal_address: list[str] = Field(default_factory=list, max_length=6)
+    languages: list[Annotated[str, AfterValidator(_tag)]] = Field(default_factory=lambda: ["en"], min_length=1)
+    currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
+    quiet_from: time | None = time(21, 0)  # no text message between these, local time (R10)
+    quiet_until: time | None = time(8, 0)
+
+
+class SendingSettings(BaseModel):
+    """How the dispatcher behaves when a provider does not."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    retry_seconds: float = Field(default=30, gt=0)  # before the second try; doubles with every further one
+    retry_longest_seconds: float = Field(default=3600, gt=0)
+    window_hours: float = Field(default=24, gt=0)  # after that a message is old news: failed, not sent
+    refused_share: float = Field(default=0.02, gt=0, le=1)  # more than this refused: the channel stops (R: 30007)
+    refused_least: int = Field(default=10, ge=1)  # ... and at least so many
+    receipt_grace_minutes: float = Field(default=15, gt=0)  # a timetable's slot missed by more asks a person
+    settle_seconds: float = Field(default=60, ge=0)  # before a provider is asked about an unknown
+
+
+class Ground(BaseSettings):
+    """The settings that are there whatever channels are installed; `Settings` adds a table for each channel."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid")
+    toml_path: ClassVar[Path] = Path(DEFAULT_FILE)
+
+    state_dir: Path = Path("notify-data")  # journal, generated key, language packages
+    database_url: str = ""  # empty: SQLite in the state directory
+    public_url: Annotated[str, AfterValidator(_public_url)] = ""
+    secret_key: SecretStr | None = None  # empty: generated once, kept in the state directory
+    models_dir: Path | None = None  # installed Argos packages; empty: in the state directory
+    playbooks_dir: Path | None = None  # the city's own playbooks, beside those that ship
+    city: CitySettings = Field(default_factory=CitySettings)
+    sending: SendingSettings = Field(default_factory=SendingSettings)
+
+    @property
+    def database(self) -> str:
+        """The database's URL, with psycopg as PostgreSQL's driver."""
+        url = self.database_url or f"sqlite:///{self.state_dir / 'notify.db'}"
+        return re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", url)
+
+    @property
+    def models(self) -> Path:
+        """Where language packages are installed."""
+        return self.models_dir or self.state_dir / "models"
+
+    def channel(self, name: str) -> BaseModel | None:
+        """A channel's own settings, or None when it is off."""
+        return cast("BaseModel | None", getattr(self, name, None))
+
+    def as_city(self) -> City:
+        """The city as channels see it."""
+        return City(
+            name=self.city.name,
+            timezone=self.city.timezone,
+            public_url=self.public_url,
+            country=self.city.country,
+            sender=self.city.sender,
+            phone=self.city.phone,
+            postal_address=tuple(self.city.postal_address),
+            languages=tuple(self.city.languages),
+        )
+
+    def key(self) -> bytes:
+        """The secret that signs tokens: the setting, or one generated once in the state directory."""
+        if self.secret_key is not None:
+            return self.secret_key.get_secret_value().encode()
+        path = self.state_dir / "secret.key"
+        if not path.exists():
+            self.state_dir.mkdir(parents=True, exist_ok=True)
+            _write_private(path, secrets.token_hex(32))
+        return path.read_text("ascii").strip().encode()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - replaced by one that reads _FILE
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Given values first, then the environment, then the file."""
+        return init_settings, _Environment(settings_cls), TomlConfigSettingsSource(settings_cls, cls.toml_path)
+
+
+class _Environment(EnvSettingsSource):
+    """The environment, with secrets read from files where `NAME_FILE` says so."""
+
+    def _load_env_vars(self) -> dict[str, str | None]:  # type: ignore[override]
+        found = dict(super()._load_env_vars())
+        for name in secret_settings():
+            variable = f"{PREFIX}{name.replace('.', '__')}".lower()
+            path = found.pop(f"{variable}_file", None)
+            if path and variable not in found:
+                found[variable] = _read_secret(variable, Path(path))
+        return {name: value for name, value in found.items() if name.upper() not in _OUTSIDE}
+
+
+def _read_secret(variable: str, path: Path) -> str:
+    try:
+        return path.read_text("utf-8").strip()
+    except OSError as error:
+        raise SettingsError(
+            [f"{variable.upper()}_FILE: the file cannot be read ({error.strerror}). Name a file this user may read."]
+        ) from None
+
+
+def _write_private(path: Path, text: str) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+
+
+@cache
+def settings_class() -> type[Ground]:
+    """`Ground` with a table for each installed channel."""
+    tables: dict[str, Any] = {
+        name: (channel.Settings | None, Field(default=None, description=channel.label))
+        for name, channel in available().items()
+    }
+    return create_model("Settings", __base__=Ground, **tables)
+
+
+@cache
+def secret_settings() -> frozenset[str]:
+    """Dotted names of the settings whose value is never shown."""
+    found = {"database_url"}
+
+    def walk(model: type[BaseModel], path: str) -> None:
+        for name, field in model.model_fields.items():
+            dotted = f"{path}{field.alias or name}"
+            if "SecretStr" in str(field.annotation):
+                found.add(dotted)
+
+    walk(settings_class(), "")
+    for name, channel in available().items():
+        walk(channel.Settings, f"{name}.")
+    return frozenset(found)
+
+
+def load(file: Path | None = None, **given: Any) -> Ground:
+    """Read the settings in force.
+
+    Args:
+        file: the TOML file; by default `$NOTIFY_CONFIG`, then `notify.toml` here, if it is there.
+        given: values that win over both, as the tree names them.
+
+    Raises:
+        SettingsError: naming each setting that does not fit, and its cure.
+    """
+    path = file or Path(os.environ.get(CONFIG_VARIABLE, DEFAULT_FILE))
+    if (file or CONFIG_VARIABLE in os.environ) and not path.is_file():
+        raise SettingsError([f"There is no settings file {path}. Run `notify init`, or correct {CONFIG_VARIABLE}."])
+    model = settings_class()
+    _refuse_unknown_variables(model)
+    # A subclass, so that two loads with different files do not share the path.
+    bound = type("Settings", (model,), {"toml_path": path, "__module__": __name__})
+    try:
+        return cast("Ground", bound(**given))
+    except ValidationError as error:
+        raise SettingsError([_problem(item) for item in error.errors(include_url=False)]) from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError([f"{path} is no valid TOML: {error}. Correct that line."]) from None
+    except UnicodeDecodeError:
+        raise SettingsError([f"{path} is not UTF-8 text. Save it as UTF-8."]) from None
+
+
+def _refuse_unknown_variables(model: type[BaseModel]) -> None:
+    known = {name.upper() for name in model.model_fields}
+    secret = {f"{name.upper()}_FILE" for name in secret_settings() if "." not in name}
+    problems = []
+    for variable in sorted(os.environ):
+        if not variable.startswith(PREFIX) or variable in _OUTSIDE:
+            continue
+        head = variable.removeprefix(PREFIX).split("__")[0]
+        if head not in known | secret:
+            near = difflib.get_close_matches(head, known, n=1)
+            hint = f" Did you mean {PREFIX}{near[0]}?" if near else " Unset it, or see `notify config`."
+            problems.append(f"{variable}: there is no such setting.{hint}")
+    if problems:
+        raise SettingsError(problems)
+
+
+def _problem(item: Any) -> str:
+    path = [str(part) for part in item["loc"]]
+    variable = PREFIX + "__".join(path).upper()
+    dotted = ".".join(path)
+    if item["type"] == "missing":
+        return f"{variable} is missing. Set it, or {dotted} in {DEFAULT_FILE}."
+    if item["type"] == "extra_forbidden":
+        return f"{variable} ({dotted} in {DEFAULT_FILE}): there is no such setting. Remove it or correct its name."
+    reason = item["msg"].removeprefix("Value error, ")
+    return f"{variable} ({dotted} in {DEFAULT_FILE}): {reason[0].lower()}{reason[1:].rstrip('.')}."
+
+
+def in_force(settings: Ground) -> dict[str, Any]:
+    """The settings as a plain tree with secrets masked, for `notify config`."""
+    tree: dict[str, Any] = settings.model_dump(mode="json", by_alias=True)
+    tree["database_url"] = re.sub(r"://([^:/@]+):[^@]*@", r"://\1:********@", settings.database)
+    for dotted in secret_settings() - {"database_url"}:
+        *path, last = dotted.split(".")
+        table: Any = tree
+        for part in path:
+            table = (table or {}).get(part)
+        if table and table.get(last):
+            table[last] = "********"
+    return tree

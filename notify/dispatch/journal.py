@@ -1,0 +1,99 @@
+"""The journal: the intent to call a provider for one message, written before the call.
+
+The ledger is written in chunks, so after a kill it does not know which rows of a chunk were handed over.
+The journal does: one line before each call, one after, a file for each batch. A kill of the process loses
+nothing of it, since lines are the kernel's from the moment they are written. A kill of the machine may; so
+the journal names the boot it was written in, and after another boot every claimed row without a result is
+unknown.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Self
+
+from channels.contract import Outcome, Verdict
+
+
+def boot_id() -> str:
+    """What names this boot of this machine; empty where the system does not tell."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return ""
+
+
+class Journal:
+    """The journal of one batch in the hands of one worker."""
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.worker = uuid.uuid4().hex
+        self._path = _path(directory, self.worker)
+        self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        self._write({"boot": boot_id()})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        os.close(self._file)
+
+    def intent(self, key: int) -> None:
+        """The provider is about to be called for this delivery."""
+        os.write(self._file, b"%d\n" % key)
+
+    def result(self, outcome: Outcome) -> None:
+        """This is what it said."""
+        self._write({name: value for name, value in asdict(outcome).items() if value not in (None, "")})
+
+    def remove(self) -> None:
+        """Forget it: all of it is in the ledger now."""
+        self._path.unlink(missing_ok=True)
+
+    def _write(self, line: dict[str, object]) -> None:
+        os.write(self._file, json.dumps(line, separators=(",", ":")).encode() + b"\n")
+
+
+@dataclass
+class Past:
+    """What a worker that is no more had done with its batch."""
+
+    whole: bool = False  # written in this boot and readable to the end: no intent is missing
+    in_flight: set[int] = field(default_factory=set)  # intent, and no result
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+
+
+def read(directory: Path, worker: str) -> Past:
+    """What a worker's journal tells; an empty and not `whole` past where the journal is lost."""
+    past = Past()
+    try:
+        lines = _path(directory, worker).read_bytes().split(b"\n")[:-1]  # a last line without its end was cut off
+    except FileNotFoundError:
+        return past
+    for number, raw in enumerate(lines):
+        line = json.loads(raw)
+        if number == 0:
+            past.whole = bool(line["boot"]) and line["boot"] == boot_id()
+        elif isinstance(line, int):
+            past.in_flight.add(line)
+            past.outcomes.pop(line, None)
+        else:
+            outcome = Outcome(**{**line, "verdict": Verdict(line["verdict"])})
+            past.in_flight.discard(outcome.key)
+            past.outcomes[outcome.key] = outcome
+    return past
+
+
+def remove_all(directory: Path) -> None:
+    """Forget every journal: after a recovery the ledger knows all of it."""
+    for path in directory.glob("*.journal"):
+        path.unlink(missing_ok=True)
+
+
+def _path(directory: Path, worker: str) -> Path:
+    return directory / f"{worker}.journal"

@@ -1,0 +1,486 @@
+"""The ledger: rows are claimed, written and given back in chunks, by conditional UPDATEs.
+
+Every function is one transaction. Whoever's UPDATE changes the row owns it; states only move forward.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import CursorResult, Table, and_, bindparam, case, exists, func, or_, select, update
+from sqlmodel import Session, col
+from sqlmodel import select as select_rows
+
+from channels.contract import Outcome, Verdict
+from contacts import audience, consent
+from contacts.columns import now
+from contacts.models import Contact, Endpoint, EndpointState
+from notify.dispatch import journal
+from notify.dispatch.models import (
+    Batch,
+    BatchState,
+    ChannelHold,
+    Delivery,
+    DeliveryState,
+    Dispatch,
+    DispatchState,
+)
+
+WINDOW_OVER = "window_over"
+STOPPED = "stopped"
+# Rows in these states are still to go; a dispatch with one of them is not done.
+TO_GO = (DeliveryState.PLANNED, DeliveryState.SENDING)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One claimed delivery, with what addressing needs."""
+
+    key: int
+    endpoint_id: int
+    address: str = field(repr=False)
+    name: str = field(repr=False)
+    language: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A batch in the hands of one worker."""
+
+    batch_id: int
+    dispatch_id: int
+    statement_id: int
+    list_id: int | None
+    channel: str
+    number: int
+    total: int
+    planned_at: datetime
+    window_until: datetime | None
+    rows: Sequence[Row] = field(repr=False)
+
+
+def next_batch(session: Session, channel: str, *, quiet: bool) -> int | None:
+    """The batch that should go next over a channel: crisis before routine, then in order.
+
+    Args:
+        quiet: it is night, and only what is urgent may go.
+    """
+    held = exists().where(
+        col(ChannelHold.dispatch_id) == col(Batch.dispatch_id), col(ChannelHold.channel) == col(Batch.channel)
+    )
+    query = (
+        select(col(Batch.id))
+        .join(Dispatch, col(Dispatch.id) == col(Batch.dispatch_id))
+        .where(
+            col(Batch.channel) == channel,
+            col(Batch.state) == BatchState.READY,
+            or_(col(Batch.due_at).is_(None), col(Batch.due_at) <= now()),
+            col(Dispatch.state) == DispatchState.SENDING,
+            ~held,
+        )
+        .order_by(col(Batch.priority), col(Batch.dispatch_id), col(Batch.number))
+        .limit(1)
+    )
+    if quiet:
+        query = query.where(col(Dispatch.urgent).is_(True))
+    return session.execute(query).scalar()
+
+
+def claim(session: Session, batch_id: int, worker: str, *, per_household: bool) -> Claim | None:
+    """Take a batch and its planned rows; None when another worker was faster.
+
+    Consent and addresses are asked again: who has said no since the plan is skipped here.
+    """
+    taken = _changed(
+        session.execute(
+            update(Batch)
+            .where(col(Batch.id) == batch_id, col(Batch.state) == BatchState.READY)
+            .values(state=BatchState.CLAIMED, worker=worker, claimed_at=now(), due_at=None)
+        )
+    )
+    if not taken:
+        return None
+    batch = session.get_one(Batch, batch_id, populate_existing=True)
+    dispatch = session.get_one(Dispatch, batch.dispatch_id)
+    mine = _rows_of(batch)
+    _skip_those_who_said_no(session, dispatch, mine)
+    session.execute(
+        update(Delivery)
+        .where(mine, col(Delivery.state) == DeliveryState.PLANNED)
+        .values(state=DeliveryState.SENDING, attempts=col(Delivery.attempts) + 1, sent_at=now())
+    )
+    return Claim(
+        batch_id=batch_id,
+        dispatch_id=batch.dispatch_id,
+        statement_id=dispatch.statement_id,
+        list_id=dispatch.list_id,
+        channel=batch.channel,
+        number=batch.number,
+        total=_batch_count(session, batch),
+        planned_at=dispatch.started_at or dispatch.created_at,
+        window_until=dispatch.window_until,
+        rows=_claimed_rows(session, batch, per_household=per_household),
+    )
+
+
+def write(session: Session, outcomes: Iterable[Outcome], *, repeat_is_safe: bool) -> None:
+    """Write what a channel said about claimed rows, and draw the consequences for endpoints and consent."""
+    found = list(outcomes)
+    if not found:
+        return
+    session.connection().execute(_WRITE, [_new_values(outcome, repeat_is_safe) for outcome in found])
+    _mark_endpoints(session, [each.key for each in found if each.verdict is Verdict.BAD_ADDRESS])
+    for outcome in found:
+        if outcome.verdict is Verdict.OPTED_OUT:
+            record_opt_out(session, outcome.key, method="provider", reference=outcome.code or "")
+
+
+def give_back(session: Session, claim: Claim, in_flight: Iterable[int], *, due_at: datetime | None) -> None:
+    """End a claim: rows never handed over are planned again, those in flight without a result are unknown.
+
+    Args:
+        due_at: when the batch may be claimed again, if rows of it are left.
+    """
+    batch = session.get_one(Batch, claim.batch_id, populate_existing=True)
+    mine = _rows_of(batch)
+    keys = list(in_flight)
+    for start in range(0, len(keys), 500):
+        session.execute(
+            update(Delivery)
+            .where(col(Delivery.id).in_(keys[start : start + 500]), col(Delivery.state) == DeliveryState.SENDING)
+            .values(state=DeliveryState.UNKNOWN, reason="no_result")
+        )
+    _back_to_planned(session, mine)
+    _settle(session, batch, due_at)
+
+
+def recover(session: Session, directory: Path, safe_channels: Iterable[str]) -> dict[str, int]:
+    """After a crash: replay the journal of every claimed batch (R35).
+
+    A row with a result gets it. A row with an intent and no result is unknown; over a channel where a repeat
+    is safe it is planned again. A row without an intent is planned again, unless the journal is lost: then
+    it is unknown too.
+
+    Returns:
+        Rows by what became of them.
+    """
+    counts = {"results": 0, "unknown": 0, "repeated": 0, "planned": 0}
+    safe = set(safe_channels)
+    for batch in session.exec(select_rows(Batch).where(Batch.state == BatchState.CLAIMED)):
+        past = journal.read(directory, batch.worker)
+        write(session, past.outcomes.values(), repeat_is_safe=batch.channel in safe)
+        counts["results"] += len(past.outcomes)
+        lost = _rows_of(batch) if not past.whole else _among(past.in_flight)
+        state = DeliveryState.PLANNED if batch.channel in safe else DeliveryState.UNKNOWN
+        counts["unknown" if state is DeliveryState.UNKNOWN else "repeated"] += _changed(
+            session.execute(
+                update(Delivery)
+                .where(lost, _rows_of(batch), col(Delivery.state) == DeliveryState.SENDING)
+                .values(state=state, reason="crash")
+            )
+        )
+        counts["planned"] += _back_to_planned(session, _rows_of(batch))
+        _settle(session, batch, None)
+    return counts
+
+
+def finish(session: Session) -> list[int]:
+    """Mark dispatches whose batches are all done; returns their numbers."""
+    open_batch = exists().where(
+        col(Batch.dispatch_id) == col(Dispatch.id), col(Batch.state) != BatchState.DONE
+    )
+    ids = list(
+        session.execute(
+            select(col(Dispatch.id)).where(col(Dispatch.state) == DispatchState.SENDING, ~open_batch)
+        ).scalars()
+    )
+    for dispatch_id in ids:
+        session.execute(
+            update(Dispatch)
+            .where(col(Dispatch.id) == dispatch_id, col(Dispatch.state) == DispatchState.SENDING)
+            .values(state=DispatchState.DONE, finished_at=now())
+        )
+    return ids
+
+
+def expire(session: Session) -> int:
+    """Fail planned rows of dispatches whose time window is over: old news is not sent."""
+    over = select(col(Dispatch.id)).where(
+        col(Dispatch.state) == DispatchState.SENDING, col(Dispatch.window_until) < now()
+    )
+    waiting = and_(col(Batch.dispatch_id).in_(over), col(Batch.state) == BatchState.READY)
+    if session.execute(select(col(Batch.id)).where(waiting).limit(1)).first() is None:
+        return 0
+    rows = and_(col(Delivery.dispatch_id).in_(over), col(Delivery.state) == DeliveryState.PLANNED)
+    failed = _changed(
+        session.execute(update(Delivery).where(rows).values(state=DeliveryState.FAILED, reason=WINDOW_OVER))
+    )
+    session.execute(update(Batch).where(waiting).values(state=BatchState.DONE))
+    return failed
+
+
+def hold_channel(session: Session, dispatch_id: int, channel: str, reason: str) -> None:
+    """Stop one channel of a dispatch until a person resumes it."""
+    if session.get(ChannelHold, (dispatch_id, channel)) is None:
+        session.add(ChannelHold(dispatch_id=dispatch_id, channel=channel, reason=reason[:300]))
+        session.flush()
+
+
+def record_opt_out(session: Session, delivery_id: int, *, method: str, reference: str) -> None:
+    """Enter in the consent ledger that the resident behind a delivery said no to this channel."""
+    delivery = session.get(Delivery, delivery_id)
+    if delivery is None or delivery.endpoint_id is None:
+        return
+    endpoint = session.get_one(Endpoint, delivery.endpoint_id)
+    consent.opt_out(
+        session, endpoint.channel, endpoint.address_key, method=method, wording="", wording_language="",
+        reference=reference, actor="resident", at=now(),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A row that may have been accepted, and when its batch was claimed."""
+
+    row: Row
+    statement_id: int
+    list_id: int | None
+    sent_at: datetime
+
+
+def unknown(session: Session, channel: str, before: datetime, after: int, most: int = 100) -> list[Unknown]:
+    """Rows of a channel that may have been accepted, to ask the provider about.
+
+    Args:
+        before: only those claimed earlier than this.
+        after: only those with a higher number, so that rounds reach all of them.
+        most: how many.
+    """
+    query = (
+        _addressed()
+        .join(Dispatch, col(Dispatch.id) == col(Delivery.dispatch_id))
+        .add_columns(col(Dispatch.statement_id), col(Dispatch.list_id), col(Delivery.sent_at))
+        .where(
+            col(Delivery.channel) == channel,
+            col(Delivery.state) == DeliveryState.UNKNOWN,
+            col(Delivery.sent_at) < before,
+            col(Delivery.id) > after,
+        )
+        .order_by(col(Delivery.id))
+        .limit(most)
+    )
+    return [Unknown(Row(*values[:6]), *values[6:]) for values in session.execute(query)]
+
+
+def resolve(session: Session, outcome: Outcome) -> None:
+    """Write what a provider proved, or a person decided, about an unknown row."""
+    accepted = outcome.verdict is Verdict.ACCEPTED
+    row = session.get_one(Delivery, outcome.key)
+    moved = _changed(
+        session.execute(
+            update(Delivery)
+            .where(col(Delivery.id) == outcome.key, col(Delivery.state) == DeliveryState.UNKNOWN)
+            .values(
+                state=DeliveryState.ACCEPTED if accepted else DeliveryState.PLANNED,
+                reason="",
+                provider_id=outcome.provider_id or row.provider_id,
+            )
+        )
+    )
+    if moved and not accepted:
+        reopen(session, [outcome.key])
+
+
+def reopen(session: Session, keys: Sequence[int], due_at: datetime | None = None) -> None:
+    """Make the batches of planned rows ready again, and their dispatches sending."""
+    for start in range(0, len(keys), 500):
+        rows = select(col(Delivery.dispatch_id), col(Delivery.channel), col(Delivery.batch)).where(
+            col(Delivery.id).in_(keys[start : start + 500])
+        )
+        for dispatch_id, channel, number in session.execute(rows.distinct()).all():
+            session.execute(
+                update(Batch)
+                .where(
+                    col(Batch.dispatch_id) == dispatch_id,
+                    col(Batch.channel) == channel,
+                    col(Batch.number) == number,
+                    col(Batch.state) == BatchState.DONE,
+                )
+                .values(state=BatchState.READY, due_at=due_at)
+            )
+            session.execute(
+                update(Dispatch)
+                .where(col(Dispatch.id) == dispatch_id, col(Dispatch.state) == DispatchState.DONE)
+                .values(state=DispatchState.SENDING, finished_at=None)
+            )
+
+
+_TABLE: Table = Delivery.__table__  # type: ignore[attr-defined]
+_WRITE = (
+    update(_TABLE)
+    .where(_TABLE.c.id == bindparam("key"))
+    .values(
+        # A receipt may have been faster than this write: it is not taken back.
+        state=case((_TABLE.c.state == DeliveryState.SENDING.value, bindparam("new")), else_=_TABLE.c.state),
+        reason=case((_TABLE.c.state == DeliveryState.SENDING.value, bindparam("why")), else_=_TABLE.c.reason),
+        provider_id=func.coalesce(bindparam("id_there"), _TABLE.c.provider_id),
+        code=bindparam("its_code"),
+        detail=bindparam("says"),
+        attempts=_TABLE.c.attempts - bindparam("uncounted"),
+    )
+)
+
+_AFTER = {
+    Verdict.ACCEPTED: DeliveryState.ACCEPTED,
+    Verdict.BAD_ADDRESS: DeliveryState.FAILED,
+    Verdict.OPTED_OUT: DeliveryState.SKIPPED,
+    Verdict.THROTTLED: DeliveryState.PLANNED,
+    Verdict.UNREACHABLE: DeliveryState.PLANNED,
+    Verdict.UNKNOWN: DeliveryState.UNKNOWN,
+    Verdict.REFUSED: DeliveryState.FAILED,
+    Verdict.MISCONFIGURED: DeliveryState.PLANNED,
+}
+# The attempt said nothing about the recipient, so it does not count.
+_UNCOUNTED = {Verdict.THROTTLED, Verdict.MISCONFIGURED}
+
+
+def _new_values(outcome: Outcome, repeat_is_safe: bool) -> dict[str, Any]:
+    state = _AFTER[outcome.verdict]
+    if state is DeliveryState.UNKNOWN and repeat_is_safe:
+        state = DeliveryState.PLANNED
+    settled = state in {DeliveryState.ACCEPTED, DeliveryState.PLANNED}
+    return {
+        "key": outcome.key,
+        "new": state.value,
+        "why": "" if settled else outcome.verdict.value,
+        "id_there": outcome.provider_id,
+        "its_code": outcome.code,
+        "says": outcome.detail[:300],
+        "uncounted": int(outcome.verdict in _UNCOUNTED),
+    }
+
+
+def _mark_endpoints(session: Session, keys: Sequence[int]) -> None:
+    if keys:
+        ids = select(col(Delivery.endpoint_id)).where(col(Delivery.id).in_(keys))
+        session.execute(
+            update(Endpoint)
+            .where(col(Endpoint.id).in_(ids))
+            .values(state=EndpointState.BAD, state_reason="provider")
+        )
+
+
+def _skip_those_who_said_no(session: Session, dispatch: Dispatch, mine: Any) -> None:
+    said_no = exists().where(
+        col(Endpoint.id) == col(Delivery.endpoint_id), ~audience.may_write(dispatch.list_id)
+    )
+    bad = exists().where(
+        col(Endpoint.id) == col(Delivery.endpoint_id), col(Endpoint.state) == EndpointState.BAD
+    )
+    for condition, reason in ((said_no, audience.Skip.OPTED_OUT), (bad, audience.Skip.BAD_ADDRESS)):
+        session.execute(
+            update(Delivery)
+            .where(mine, col(Delivery.state) == DeliveryState.PLANNED, condition)
+            .values(state=DeliveryState.SKIPPED, reason=reason.value)
+        )
+
+
+def _addressed() -> Any:
+    return (
+        select(
+            col(Delivery.id),
+            col(Endpoint.id),
+            col(Endpoint.address),
+            col(Contact.name),
+            col(Delivery.language),
+            col(Delivery.attempts),
+        )
+        .join(Endpoint, col(Endpoint.id) == col(Delivery.endpoint_id))
+        .join(Contact, col(Contact.id) == col(Delivery.contact_id))
+    )
+
+
+def _claimed_rows(session: Session, batch: Batch, *, per_household: bool) -> list[Row]:
+    query = _addressed().where(_rows_of(batch), col(Delivery.state) == DeliveryState.SENDING)
+    rows = [Row(*values) for values in session.execute(query.order_by(col(Delivery.id)))]
+    if not per_household:
+        return rows
+    names = _household_names(session, batch)
+    return [
+        Row(row.key, row.endpoint_id, row.address, names.get(row.key, row.name), row.language, row.attempt)
+        for row in rows
+    ]
+
+
+def _household_names(session: Session, batch: Batch) -> dict[int, str]:
+    """Whom a household's letter is addressed to: up to two names; more are named by nobody."""
+    there = Endpoint.__table__.alias("there")  # type: ignore[attr-defined]
+    other = Delivery.__table__.alias("other")  # type: ignore[attr-defined]
+    query = (
+        select(col(Delivery.id), col(Contact.name))
+        .join(Endpoint, col(Endpoint.id) == col(Delivery.endpoint_id))
+        .join(there, and_(there.c.address_key == col(Endpoint.address_key), there.c.channel == col(Endpoint.channel)))
+        .join(other, and_(other.c.endpoint_id == there.c.id, other.c.dispatch_id == col(Delivery.dispatch_id)))
+        .join(Contact, col(Contact.id) == other.c.contact_id)
+        .where(
+            _rows_of(batch),
+            col(Delivery.state) == DeliveryState.SENDING,
+            or_(other.c.id == col(Delivery.id), other.c.reason == audience.Skip.SAME_HOUSEHOLD.value),
+        )
+        .order_by(col(Delivery.id), there.c.id)
+    )
+    found: dict[int, list[str]] = {}
+    for key, name in session.execute(query):
+        names = found.setdefault(key, [])
+        if name and name not in names:
+            names.append(name)
+    return {key: "\n".join(names) if len(names) <= 2 else "" for key, names in found.items()}
+
+
+def _batch_count(session: Session, batch: Batch) -> int:
+    return session.execute(
+        select(func.count()).select_from(Batch).where(
+            col(Batch.dispatch_id) == batch.dispatch_id, col(Batch.channel) == batch.channel
+        )
+    ).scalar_one()  # fmt: skip
+
+
+def _rows_of(batch: Batch) -> Any:
+    return and_(
+        col(Delivery.dispatch_id) == batch.dispatch_id,
+        col(Delivery.channel) == batch.channel,
+        col(Delivery.batch) == batch.number,
+    )
+
+
+def _among(keys: Iterable[int]) -> Any:
+    return col(Delivery.id).in_(list(keys))
+
+
+def _back_to_planned(session: Session, mine: Any) -> int:
+    return _changed(
+        session.execute(
+            update(Delivery)
+            .where(mine, col(Delivery.state) == DeliveryState.SENDING)
+            .values(state=DeliveryState.PLANNED, attempts=col(Delivery.attempts) - 1)
+        )
+    )
+
+
+def _settle(session: Session, batch: Batch, due_at: datetime | None) -> None:
+    left = session.execute(
+        select(col(Delivery.id)).where(_rows_of(batch), col(Delivery.state).in_(TO_GO)).limit(1)
+    ).first()
+    batch.state = BatchState.READY if left else BatchState.DONE
+    batch.worker, batch.due_at = "", due_at if left else None
+    session.add(batch)
+    session.flush()
+
+
+def _changed(result: Any) -> int:
+    return int(result.rowcount) if isinstance(result, CursorResult) else 0

@@ -1,0 +1,295 @@
+"""From an audience to rows: one SQL statement for each channel, with consent in its WHERE."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import case, func, insert, literal, select
+from sqlalchemy.sql.elements import ColumnElement
+from sqlmodel import Session, col
+from sqlmodel import select as select_rows
+
+from channels.contract import Channel, Rendering
+from contacts import audience
+from contacts.columns import now
+from contacts.models import ContactList, Endpoint
+from notify import audit, statements
+from notify.dispatch.models import Batch, BatchState, Delivery, DeliveryState, Dispatch, DispatchState
+from notify.rendering import Renderer
+from notify.statements import Kind, Statement, Text
+from notify.translation.codes import best_match
+
+
+class DispatchError(ValueError):
+    """The dispatch is not possible like this; the message names the cure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is asked for."""
+
+    statement_id: int
+    list_name: str | None  # None: everybody
+    channels: tuple[str, ...]
+    actor: str
+    starts_at: datetime | None = None
+    urgent_reason: str = ""  # an override of quiet hours, with its reason
+    again: bool = False
+    window: timedelta = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a dispatch comes to for one channel and language."""
+
+    channel: str
+    language: str
+    people: int
+    parts: int
+    unit: str
+    cost: Decimal
+    preview: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What would leave, and who would not be written to and why."""
+
+    lines: tuple[Line, ...]
+    skipped: Mapping[tuple[str, str], int]  # (channel, reason) -> rows
+    audience: int
+
+    @property
+    def people(self) -> int:
+        """Messages to addresses that may be written to."""
+        return sum(line.people for line in self.lines)
+
+    @property
+    def cost(self) -> Decimal:
+        """Estimated, in the city's currency."""
+        return sum((line.cost for line in self.lines), Decimal(0))
+
+
+def plan(session: Session, order: Order, channels: Mapping[str, Channel], renderer: Renderer) -> Dispatch:
+    """Keep a dispatch. One with a time ahead is only scheduled; its rows are planned when it comes.
+
+    Raises:
+        NotApproved: the statement is not approved as it is now.
+        DispatchError: an unknown list or channel, a channel that is off, a text that does not fit.
+    """
+    texts = statements.require_approved(session, order.statement_id)
+    statement = statements.find(session, order.statement_id)
+    chosen = _channels(order.channels, channels)
+    _refuse_what_does_not_fit(statement, texts, chosen, renderer)
+    dispatch = Dispatch(
+        statement_id=order.statement_id,
+        revision=statement.revision,
+        list_id=_list_id(session, order.list_name),
+        channels=" ".join(chosen),
+        urgent=statement.kind == Kind.CRISIS or bool(order.urgent_reason),
+        urgent_reason=order.urgent_reason or ("crisis" if statement.kind == Kind.CRISIS else ""),
+        again=order.again,
+        starts_at=order.starts_at,
+        window_until=(order.starts_at or now()) + order.window,
+        actor=order.actor,
+        state=DispatchState.SCHEDULED,
+    )
+    session.add(dispatch)
+    session.flush()
+    if order.starts_at is None:
+        fill(session, dispatch, chosen)
+    audit.record(
+        session, order.actor, "dispatch.plan", f"dispatch {dispatch.id}",
+        statement=order.statement_id, list=order.list_name or "all", channels=dispatch.channels,
+        audience=dispatch.audience, urgent_reason=dispatch.urgent_reason,
+    )  # fmt: skip
+    return dispatch
+
+
+def fill(session: Session, dispatch: Dispatch, channels: Mapping[str, Channel]) -> None:
+    """Turn the audience into rows and batches.
+
+    Raises:
+        NotApproved: the statement is not approved as it is now.
+    """
+    texts = statements.require_approved(session, dispatch.statement_id)
+    language = _language_map(session, dispatch.list_id, texts)
+    before = _others(session, dispatch)
+    for name, channel in channels.items():
+        had = before(name) if before else None
+        rows = audience.candidates(
+            name, dispatch.list_id, language, per_household=channel.per_household, already=had
+        )
+        _insert(session, dispatch, name, rows, channel.batch_size)
+        _make_batches(session, dispatch, name)
+    _insert(session, dispatch, "", audience.without_address(list(channels), dispatch.list_id), 1)
+    dispatch.audience = session.execute(
+        select(func.count()).select_from(Delivery).where(col(Delivery.dispatch_id) == dispatch.id)
+    ).scalar_one()
+    dispatch.state = DispatchState.PLANNED
+    session.add(dispatch)
+    session.flush()
+
+
+def forecast(session: Session, order: Order, channels: Mapping[str, Channel], renderer: Renderer) -> Forecast:
+    """Plan, count, and keep nothing.
+
+    Raises:
+        NotApproved, DispatchError: as `plan` does.
+    """
+    inside = session.begin_nested()
+    try:
+        dispatch = plan(session, Order(**{**_as_dict(order), "starts_at": None}), channels, renderer)
+        return summarise(session, dispatch, channels, renderer)
+    finally:
+        inside.rollback()
+
+
+def summarise(
+    session: Session, dispatch: Dispatch, channels: Mapping[str, Channel], renderer: Renderer
+) -> Forecast:
+    """Count a planned dispatch by channel and language, with parts, cost and a preview of each."""
+    texts = statements.require_approved(session, dispatch.statement_id)
+    statement = statements.find(session, dispatch.statement_id)
+    query = (
+        select(Delivery.channel, Delivery.language, Delivery.state, Delivery.reason, func.count())  # type: ignore[call-overload]
+        .where(col(Delivery.dispatch_id) == dispatch.id)
+        .group_by(Delivery.channel, Delivery.language, Delivery.state, Delivery.reason)
+        .order_by(Delivery.channel, Delivery.language)
+    )
+    lines, skipped, total = [], dict[tuple[str, str], int](), 0
+    for name, language, state, reason, count in session.execute(query):
+        total += count
+        if state == DeliveryState.SKIPPED:
+            skipped[name, reason] = skipped.get((name, reason), 0) + count
+            continue
+        renderings = [
+            renderer.rendering(statement, texts[each], each, channels[name]) for each in language.split(",")
+        ]
+        lines.append(_line(name, language, count, renderings, channels[name].unit))
+    return Forecast(tuple(lines), skipped, total)
+
+
+def _line(channel: str, language: str, people: int, renderings: list[Rendering], unit: str) -> Line:
+    return Line(
+        channel,
+        language,
+        people,
+        people * sum(each.parts for each in renderings),
+        unit,
+        people * sum((each.cost for each in renderings), Decimal(0)),
+        "\n\n".join(each.preview for each in renderings),
+        tuple(dict.fromkeys(note for each in renderings for note in each.notes)),
+    )
+
+
+def _channels(names: Iterable[str], on: Mapping[str, Channel]) -> dict[str, Channel]:
+    chosen = {name: on[name] for name in names if name in on}
+    if missing := [name for name in dict.fromkeys(names) if name not in on]:
+        raise DispatchError(
+            f"Channel {', '.join(missing)} is off or unknown; on are: {', '.join(on) or 'none'}. "
+            "See `notify channels list` for what its settings need."
+        )
+    if not chosen:
+        raise DispatchError("Name at least one channel, like --channels sms,email.")
+    return chosen
+
+
+def _list_id(session: Session, name: str | None) -> int | None:
+    if name is None:
+        return None
+    found = session.exec(select_rows(ContactList).where(ContactList.name == name)).first()
+    if found is None:
+        known = ", ".join(session.exec(select_rows(ContactList.name))) or "none yet"
+        raise DispatchError(f"There is no list {name!r}. Lists are: {known}; `all` is everybody.")
+    return found.id
+
+
+def _refuse_what_does_not_fit(
+    statement: Statement, texts: Mapping[str, Text], channels: Mapping[str, Channel], renderer: Renderer
+) -> None:
+    if problems := renderer.problems(statement, texts, channels.values()):
+        raise DispatchError("\n".join(problems))
+
+
+def _language_map(session: Session, list_id: int | None, texts: Mapping[str, Text]) -> dict[str, str]:
+    """The statement's language for each language that residents in the audience read."""
+    matches = {wanted: best_match(wanted, list(texts)) for wanted in audience.languages(session, list_id)}
+    return {wanted: found for wanted, found in matches.items() if found}
+
+
+def _others(session: Session, dispatch: Dispatch) -> Any:
+    """How to ask whether an endpoint has this statement from another dispatch; None when there is no other."""
+    if dispatch.again:
+        return None
+    others = list(
+        session.execute(
+            select(col(Dispatch.id)).where(
+                col(Dispatch.statement_id) == dispatch.statement_id,
+                col(Dispatch.id) != dispatch.id,
+                col(Dispatch.revision) == dispatch.revision,
+            )
+        ).scalars()
+    )
+    if not others:
+        return None
+
+    def had(channel: str) -> ColumnElement[bool]:
+        return (
+            select(literal(1))
+            .where(
+                col(Delivery.dispatch_id).in_(others),
+                col(Delivery.endpoint_id) == col(Endpoint.id),
+                col(Delivery.channel) == channel,
+                col(Delivery.state).not_in([DeliveryState.SKIPPED, DeliveryState.FAILED]),
+            )
+            .exists()
+        )
+
+    return had
+
+
+def _insert(session: Session, dispatch: Dispatch, channel: str, rows: Any, batch_size: int) -> None:
+    found = rows.subquery()
+    left_out = found.c.reason.is_not(None)
+    place = func.row_number().over(partition_by=left_out, order_by=[found.c.language, found.c.endpoint_id])
+    batch = case((left_out, 0), else_=(place - 1) // batch_size + 1)
+    chosen = select(
+        literal(dispatch.id).label("dispatch_id"),
+        literal(channel).label("channel"),
+        batch.label("batch"),
+        found.c.contact_id,
+        found.c.endpoint_id,
+        func.coalesce(found.c.language, "").label("language"),
+        case((left_out, DeliveryState.SKIPPED.value), else_=DeliveryState.PLANNED.value).label("state"),
+        func.coalesce(found.c.reason, "").label("reason"),
+        literal(0).label("attempts"),
+        literal("").label("detail"),
+    )
+    session.execute(insert(Delivery).from_select([column.name for column in chosen.selected_columns], chosen))
+
+
+def _make_batches(session: Session, dispatch: Dispatch, channel: str) -> None:
+    rows = (
+        select(
+            literal(dispatch.id),
+            literal(channel),
+            col(Delivery.batch),
+            literal(0 if dispatch.urgent else 1),
+            literal(BatchState.READY.value),
+            literal(""),
+        )
+        .where(col(Delivery.dispatch_id) == dispatch.id, col(Delivery.channel) == channel, col(Delivery.batch) > 0)
+        .distinct()
+    )
+    names = ["dispatch_id", "channel", "number", "priority", "state", "worker"]
+    session.execute(insert(Batch).from_select(names, rows))
+
+
+def _as_dict(order: Order) -> dict[str, Any]:
+    return {name: getattr(order, name) for name in Order.__slots__}

@@ -1,0 +1,148 @@
+"""Staff: the people who write, translate, approve, keep lists and look after the hub; and what each may do."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerifyMismatchError
+from email_validator import EmailNotValidError, validate_email
+from sqlmodel import Field, Session, SQLModel, select
+
+from contacts.columns import Moment, now
+from notify import audit
+
+
+class Role(StrEnum):
+    """What a member of staff does."""
+
+    AUTHOR = "author"
+    APPROVER = "approver"
+    TRANSLATOR = "translator"
+    LIAISON = "liaison"
+    ADMINISTRATOR = "administrator"
+
+
+class Deed(StrEnum):
+    """What can be done."""
+
+    DRAFT = "draft a statement"
+    APPROVE = "approve a statement"
+    TRANSLATE = "work on a translation"
+    KEEP_LISTS = "change contacts and lists"
+    DISPATCH = "send, pause or stop a dispatch"
+    SCHEDULE = "keep timetables"
+
+
+_MAY: dict[Deed, frozenset[Role]] = {
+    Deed.DRAFT: frozenset({Role.AUTHOR, Role.APPROVER, Role.ADMINISTRATOR}),
+    Deed.APPROVE: frozenset({Role.APPROVER}),
+    Deed.TRANSLATE: frozenset({Role.TRANSLATOR, Role.AUTHOR, Role.APPROVER}),
+    Deed.KEEP_LISTS: frozenset({Role.LIAISON, Role.ADMINISTRATOR}),
+    Deed.DISPATCH: frozenset({Role.AUTHOR, Role.APPROVER, Role.ADMINISTRATOR}),
+    Deed.SCHEDULE: frozenset({Role.AUTHOR, Role.APPROVER, Role.ADMINISTRATOR}),
+}
+
+
+class StaffError(ValueError):
+    """Nobody of that name, or not allowed; the message names the cure."""
+
+
+class Staff(SQLModel, table=True):
+    """A member of staff. Roles are added, a person may have several."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    email: str = Field(unique=True)
+    name: str = ""
+    roles: str = ""  # "author approver"
+    password_hash: str = Field(default="", repr=False)
+    active: bool = True
+    created_at: datetime = Field(default_factory=now, sa_type=Moment)
+
+    def has(self, role: Role) -> bool:
+        """Whether this person has the role."""
+        return role in self.roles.split()
+
+    def may(self, deed: Deed) -> bool:
+        """Whether one of this person's roles allows the deed."""
+        return self.active and any(self.has(role) for role in _MAY[deed])
+
+
+def add(
+    session: Session, email: str, roles: list[Role], *, name: str = "", password: str = "", actor: str = "system"
+) -> Staff:
+    """Add a person, or more roles to one who is there.
+
+    Raises:
+        StaffError: the email address is not one.
+    """
+    address = _address(email)
+    person = session.exec(select(Staff).where(Staff.email == address)).first() or Staff(email=address)
+    person.roles = " ".join(sorted(set(person.roles.split()) | {role.value for role in roles}))
+    person.name = name or person.name
+    if password:
+        person.password_hash = PasswordHasher().hash(password)
+    session.add(person)
+    session.flush()
+    audit.record(session, actor, "staff.add", f"staff {person.id}", roles=person.roles)
+    return person
+
+
+def find(session: Session, email: str) -> Staff:
+    """The active person with this email address.
+
+    Raises:
+        StaffError: there is none.
+    """
+    person = session.exec(select(Staff).where(Staff.email == _address(email))).first()
+    if person is None or not person.active:
+        raise StaffError(f"There is no member of staff {email}. Add one: notify staff add {email} --role ROLE")
+    return person
+
+
+def allowed(session: Session, email: str, deed: Deed) -> Staff:
+    """The person with this email address, if a role of theirs allows the deed.
+
+    Raises:
+        StaffError: nobody, or not allowed.
+    """
+    person = find(session, email)
+    if not person.may(deed):
+        roles = ", ".join(sorted(_MAY[deed]))
+        raise StaffError(f"{email} may not {deed}: this needs the role {roles}.")
+    return person
+
+
+def only_one_who_may(session: Session, deed: Deed) -> Staff:
+    """The one person whose role is made for this deed, when there is just one.
+
+    Raises:
+        StaffError: none or several; the caller has to say who.
+    """
+    made_for = {Deed.DRAFT: Role.AUTHOR, Deed.KEEP_LISTS: Role.LIAISON, Deed.APPROVE: Role.APPROVER}.get(deed)
+    people = [person for person in session.exec(select(Staff)) if person.may(deed)]
+    first = [person for person in people if made_for and person.has(made_for)] or people
+    if len(first) != 1:
+        who = "nobody on the staff may" if not first else f"{len(first)} people may"
+        raise StaffError(f"Say who you are with --as EMAIL (or NOTIFY_AS): {who} {deed}.")
+    return first[0]
+
+
+def check_password(person: Staff, password: str) -> None:
+    """Ask for the credentials again before something irreversible.
+
+    Raises:
+        StaffError: the password is not the one.
+    """
+    try:
+        PasswordHasher().verify(person.password_hash, password)
+    except (VerifyMismatchError, InvalidHashError):
+        raise StaffError(f"The password of {person.email} does not match.") from None
+
+
+def _address(email: str) -> str:
+    try:
+        return validate_email(email, check_deliverability=False).normalized.lower()
+    except EmailNotValidError as error:
+        raise StaffError(f"{email!r} is no email address: {error}") from None

@@ -1,0 +1,423 @@
+"""Are the facts of a text still there in its translation?
+
+Two kinds of fact:
+
+- *verbatim*: placeholders, email addresses, links, handles, terms that must stay, phone numbers, codes. They
+  must be in the translation character by character (digits of any script count as the same digits).
+- *numbers*: amounts, times, years. Each language writes them its own way (1,250 = 1.250 = 1 250,
+  6:30 p.m. = 18:30, 35.5 = 35,5, 17,500 = 1.75万), so they are compared by what they can stand for.
+
+A missing verbatim fact blocks approval; a number that does not fit is a warning, because on human
+translations that check is wrong in 1 to 8 % of sentences, by language; a small number that is missing may have
+been written as a word and is noted. What no such check can see: a lost "not", two numbers that changed places.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from functools import cache
+
+from babel import Locale, UnknownLocaleError
+
+Span = tuple[int, int]
+"""Where something stands in a text: start and end, in characters."""
+
+
+class Severity(StrEnum):
+    """What a finding asks for."""
+
+    BLOCKING = "blocking"  # a person mends it, or signs it off by name with a reason
+    WARNING = "warning"  # a person looks at it
+    NOTE = "note"  # good to know
+
+
+class Kind(StrEnum):
+    """What a finding is about."""
+
+    PLACEHOLDER = "placeholder"
+    EMAIL = "email address"
+    URL = "link"
+    HANDLE = "handle"
+    TERM = "protected term"
+    PHONE = "phone number"
+    CODE = "code"
+    NUMBER = "number"
+    EMPTY = "empty translation"
+    EMPHASIS = "emphasis"
+    LAYOUT = "layout"
+    SCORE = "score"
+
+
+@dataclass(frozen=True, slots=True)
+class TextFinding:
+    """One thing that a check says about a sentence and its translation."""
+
+    severity: Severity
+    kind: Kind
+    message: str  # for staff, in plain words
+    fact: str = ""  # what is missing or came from nowhere
+    source: Span | None = None  # where, in the source sentence
+    target: Span | None = None  # where, in the translation
+    place: str = ""  # which part of the text: "title", "short", "body", "action 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that has to be in a translation character by character."""
+
+    kind: Kind
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number in digits, and everything that it can stand for."""
+
+    text: str
+    start: int
+    end: int
+    readings: frozenset[str]
+
+    @property
+    def small(self) -> bool:
+        """Whether a translator may well write it as a word."""
+        return self.text.isdigit() and int(self.text) <= 12
+
+
+def check(
+    source: str, target: str, keep: Iterable[str] = (), source_language: str = "en"
+) -> tuple[TextFinding, ...]:
+    """Compare a translation with its source.
+
+    Args:
+        source: a sentence or a text.
+        target: its translation.
+        keep: terms that are never translated; case counts.
+        source_language: BCP 47; tells which words of the source stand for numbers.
+
+    Returns:
+        What does not fit, the gravest first; nothing when all facts are there. A text compared with itself
+        has no findings.
+    """
+    facts = verbatim_facts(source, keep)
+    missing, rest = _look_for(facts, fold_digits(target))
+    added = [fact for fact in verbatim_facts(rest) if fact.kind in _NEVER_FROM_NOWHERE]
+    findings = [
+        *(_missing_fact(fact) for fact in missing),
+        *(_added_fact(fact) for fact in added),
+        *_compare_numbers(numbers(_blank(source, facts)), numbers(_blank(rest, added)), source, source_language),
+    ]
+    return tuple(sorted(findings, key=lambda finding: list(Severity).index(finding.severity)))
+
+
+def blocks(findings: Iterable[TextFinding]) -> bool:
+    """Whether any finding forbids approval."""
+    return any(finding.severity is Severity.BLOCKING for finding in findings)
+
+
+# --- verbatim facts
+
+
+# Letters and digits of alphabets whose words blanks divide: a fact inside such a word is another fact.
+# Chinese or Thai letters may stand right beside one.
+_WORD = "A-Za-z0-9\u00c0-\u024f\u0300-\u036f\u0370-\u052f"
+# What a link is made of: no blanks, no quotes, nothing from general punctuation or East Asian scripts on.
+_LINK = r"[!#-;=?-~\u00a1-\u1fff\u2070-\u2bff]"
+_LINK_END = r"[^\s<>\".,;:!?)\]}'*_’”»¡¿،؛؟।]"
+_DOMAINS = (
+    "gov|org|com|net|edu|info|mil|int|us|eu|uk|ie|ca|mx|au|nz|za|in|fr|de|ch|at|nl|be|lu|es|pt|br|it|se|no|dk|fi|pl"
+)
+
+_VERBATIM: dict[Kind, str] = {
+    # the order is that of reading: what one kind has claimed, the next ones do not see
+    Kind.PLACEHOLDER: r"\{\{?\s*[\w.]+\s*\}?\}|%\(\w+\)[sd]|%[sd](?!\w)|</?[A-Za-z][^<>]*>",
+    Kind.EMAIL: r"[A-Za-z0-9][A-Za-z0-9._%+-]*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+",
+    Kind.URL: rf"(?:https?://|www\.)(?:{_LINK}*(?<={_LINK_END}))"
+    rf"|(?<![A-Za-z0-9.@-])(?:[A-Za-z0-9-]+\.)+(?:{_DOMAINS})(?![A-Za-z0-9])(?:/(?:{_LINK}*(?<={_LINK_END}))?)?",
+    Kind.TERM: "",  # made from the caller's list
+    Kind.HANDLE: rf"(?<![{_WORD}_])[@#][A-Za-z\u00c0-\u024f][0-9A-Za-z_\u00c0-\u024f]+",
+    Kind.PHONE: "|".join(
+        (
+            r"\+\d(?:[ .()/\u00a0-]{0,2}\d){6,14}",  # +44 20 7946 0958
+            r"(?<![\d.,/-])(?:1[ .-])?(?:\(\d{3}\) ?|\d{3}[ .\u00a0-])\d{3}[ .\u00a0-]\d{4}(?!\d)",  # 614-555-0100
+            r"(?<![\d.,/-])\d{3}-\d{4}(?![\d-])",  # 555-0100
+            r"(?<![\d.,])(?=(?:\D?\d){9})0\d{1,4}(?:[ \u00a0]\d{2,8}){1,4}(?!\d)",  # 06 12 34 56 78
+            r"(?<![\d.,-])\d-\d-\d(?![\d-])",  # 2-1-1
+            r"(?<![\d.,/$€£-])(?:[2-9]11|988|112|999)(?![\d/%-]|[.,]\d)",
+        )
+    ),
+    # A1, I-95, COVID-19, 1-800-273-TALK; but not 6PM, 6-8PM, 21ST, nor $5M
+    Kind.CODE: rf"(?<![{_WORD}$€£.,-])(?!(?:\d{{1,2}}(?:[AP]M)?-)?\d{{1,2}}[AP]M(?![A-Z0-9]))"
+    rf"(?!\d+(?:ST|ND|RD|TH)(?![A-Z0-9]))(?=[A-Z0-9-]*[A-Z])(?=[A-Z0-9-]*\d)[A-Z0-9]+(?:-[A-Z0-9]+)*(?![{_WORD}])",
+}
+_PATTERNS = {kind: re.compile(pattern) for kind, pattern in _VERBATIM.items()}
+_NEVER_FROM_NOWHERE = frozenset({Kind.PLACEHOLDER, Kind.EMAIL, Kind.URL, Kind.PHONE})
+
+# What may not stand beside a fact in the translation, lest it be a longer one of its kind.
+_NEIGHBOURS: dict[Kind, tuple[str, str]] = {
+    Kind.PLACEHOLDER: ("", ""),
+    Kind.EMAIL: (r"(?<![A-Za-z0-9._%+-])", r"(?![A-Za-z0-9]|\.[A-Za-z0-9])"),
+    Kind.URL: (r"(?<![A-Za-z0-9@])(?<![A-Za-z0-9]\.)", r"(?!/?[A-Za-z0-9_@%]|[/.:?#&=]+[A-Za-z0-9_])"),
+    Kind.PHONE: (r"(?<!\d)(?<!\d[.-])", r"(?!\d|[.-]\d)"),
+}
+_BESIDE_WORDS = (rf"(?<![{_WORD}])", rf"(?![{_WORD}])")
+
+
+def verbatim_facts(text: str, keep: Iterable[str] = ()) -> list[Fact]:
+    """The facts of a text that stay as they are, in their order, none inside another.
+
+    Args:
+        text: anything.
+        keep: terms that are never translated; case counts, and the longest wins.
+    """
+    facts: list[Fact] = []
+    rest = fold_digits(text)
+    for kind, pattern in _PATTERNS.items():
+        found = [_fact(kind, text, hit.span()) for hit in _finder(kind, pattern, keep).finditer(rest) if hit.group()]
+        rest = _blank(rest, found)
+        facts += found
+    return sorted(facts, key=lambda fact: fact.start)
+
+
+def _fact(kind: Kind, text: str, span: Span) -> Fact:
+    return Fact(kind, text[slice(*span)], *span)
+
+
+def _finder(kind: Kind, pattern: re.Pattern[str], keep: Iterable[str]) -> re.Pattern[str]:
+    return pattern if kind is not Kind.TERM else _terms(tuple(keep))
+
+
+@cache
+def _terms(keep: tuple[str, ...]) -> re.Pattern[str]:
+    terms = sorted({fold_digits(term.strip()) for term in keep} - {""}, key=len, reverse=True)
+    return re.compile("|".join(_as_written(term, Kind.TERM) for term in terms) or r"(?!)")
+
+
+def _as_written(fact: str, kind: Kind) -> str:
+    """A pattern for a fact in a text: whole, with its accents composed or not, its blanks breaking or not."""
+    forms = {unicodedata.normalize(form, fact) for form in ("NFC", "NFD")} | {fact}
+    before, after = _NEIGHBOURS.get(kind, _BESIDE_WORDS)
+    if kind in (Kind.TERM, Kind.HANDLE, Kind.CODE):
+        before = before if re.match(rf"[{_WORD}]", fact) else ""
+        after = after if re.search(rf"[{_WORD}]\Z", fact) else ""
+    return f"{before}(?:{'|'.join(_loosely(form, kind) for form in sorted(forms))}){after}"
+
+
+def _loosely(form: str, kind: Kind) -> str:
+    exact = re.escape(form)
+    if kind not in (Kind.TERM, Kind.PHONE):
+        return exact
+    return re.sub(r"\\?[ \u00a0\u202f]", "[ \u00a0\u202f]", exact).replace(r"\-", "[-\u2011]")
+
+
+def _look_for(facts: Sequence[Fact], target: str) -> tuple[list[Fact], str]:
+    """The facts that are not in the target, and the target without those that are."""
+    missing: list[Fact] = []
+    for fact in sorted(facts, key=lambda fact: (-len(fact.text), fact.start)):
+        found = re.search(_as_written(fold_digits(fact.text), fact.kind), target)
+        if found is None:
+            missing.append(fact)
+        else:
+            target = _blank(target, [_fact(fact.kind, target, found.span())])
+    return sorted(missing, key=lambda fact: fact.start), target
+
+
+def _blank(text: str, facts: Iterable[Fact]) -> str:
+    """The text with blanks where the facts are; all else stays where it is."""
+    for fact in facts:
+        text = text[: fact.start] + " " * (fact.end - fact.start) + text[fact.end :]
+    return text
+
+
+def _missing_fact(fact: Fact) -> TextFinding:
+    message = f"The translation lacks the {fact.kind} {fact.text}."
+    return TextFinding(Severity.BLOCKING, fact.kind, message, fact.text, source=(fact.start, fact.end))
+
+
+def _added_fact(fact: Fact) -> TextFinding:
+    message = f"The translation has the {fact.kind} {fact.text}, which is not in the source."
+    return TextFinding(Severity.BLOCKING, fact.kind, message, fact.text, target=(fact.start, fact.end))
+
+
+# --- numbers
+
+
+_FULL_WIDTH = {ord("："): ":", ord("．"): ".", ord("，"): ",", ord("％"): "%"}
+
+_NUMBER = re.compile(
+    r"(?P<hour>\d{1,2})(?::|\s?(?:[hH点點時时시]|giờ)\s?)(?:(?P<minute>[0-5]\d)(?!\d)|(?P<half>[半반]))"
+    r"|\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?!\d)"
+    r"|\d+(?:[.,'’\u066b\u066c]\d+)*"
+)
+# "6 p.m.", and the first of "6 to 8 p.m.", where the mark may be meant for both
+_HALF_OF_DAY = re.compile(
+    r"(?P<range>\s?(?:[-–—]|to|and|or|until|till|through)\s?\d{1,2}(?::\d\d)?)?\s?(?P<half>[ap])\.?\s?m(?![a-z])",
+    re.IGNORECASE,
+)
+_POWERS = {
+    2: "hundred",
+    3: "thousand mil mille tausend tusen tisíc tys. тыс. тысяч тысячи тысяча тисяч тисячі ألف آلاف هزار nghìn ngàn "
+    "ribu elfu हज़ार हजार 千 천",
+    4: "万 萬 만",
+    5: "lakh लाख",
+    6: "million millions millón millones milhão milhões milione milioni Millionen miljoen milyon milion milioane "
+    "миллион миллиона миллионов млн мільйон мільйонів مليون ملايين میلیون triệu juta",
+    7: "crore करोड़",
+    8: "億 亿 억",
+    9: "billion milliard milliards miliardi Milliarde Milliarden miliar milyar миллиард миллиардов млрд مليار tỷ tỉ",
+}
+_SCALES = {word: power for power, words in _POWERS.items() for word in words.split()}
+_SCALE = re.compile(r"\s?(" + "|".join(sorted(map(re.escape, _SCALES), key=len, reverse=True)) + r")(?![a-z])")
+
+
+def fold_digits(text: str) -> str:
+    """The text with the decimal digits of every script as 0 to 9; nothing else moves."""
+    return "".join(_fold(char) for char in text) if not text.isascii() else text
+
+
+def _fold(char: str) -> str:
+    digit = unicodedata.decimal(char, None)
+    return str(digit) if digit is not None else _FULL_WIDTH.get(ord(char), char)
+
+
+def numbers(text: str) -> list[Number]:
+    """The numbers of a text that are written in digits, in their order."""
+    text = fold_digits(text)
+    return [number for found in _NUMBER.finditer(text) for number in _read(found, text)]
+
+
+def _read(found: re.Match[str], text: str) -> Iterator[Number]:
+    after = text[found.end() : found.end() + 24]
+    half = _half_of_day(after)
+    if found["hour"]:
+        minute = found["minute"] or "30"
+        yield Number(found.group(), *found.span(), frozenset(_clock(int(found["hour"]), minute, half)))
+    elif _is_date(found.group()):
+        for part in re.finditer(r"\d+", found.group()):
+            start = found.start() + part.start()
+            yield Number(part.group(), start, start + len(part.group()), frozenset({_plain(part.group())}))
+    else:
+        yield Number(found.group(), *found.span(), frozenset(_amount(found.group(), after, half)))
+
+
+def _half_of_day(after: str) -> str:
+    """`a` or `p` where the mark is this number's own; empty where it has none or shares another's."""
+    found = _HALF_OF_DAY.match(after)
+    return found["half"].lower() if found and not found["range"] else ""
+
+
+def _clock(hour: int, minute: str, half: str) -> set[str]:
+    """The times that a written hour can mean: without a mark, both halves of the day."""
+    hours = {hour % 24 if hour < 25 else hour}
+    if 1 <= hour <= 12:
+        hours = {"a": {hour % 12}, "p": {hour % 12 + 12}}.get(half, {hour, hour % 12, hour % 12 + 12})
+    return {f"{each}:{minute}" for each in hours}
+
+
+def _is_date(token: str) -> bool:
+    """Whether a token is several numbers: 14.03.2026 is, 1.250.000 and 1,00,000 are not."""
+    groups, separators = re.split(r"\D", token), re.findall(r"\D", token)
+    return len(groups) > 2 and len(set(separators)) == 1 and not _is_grouped(groups)
+
+
+def _is_grouped(groups: list[str]) -> bool:
+    """Whether groups of digits are one whole number: by thousands, or the Indian way."""
+    *middle, last = groups[1:]
+    return len(last) == 3 and 1 <= len(groups[0]) <= 3 and (
+        all(len(group) == 3 for group in middle) or all(len(group) == 2 for group in middle)
+    )
+
+
+def _amount(token: str, after: str, half: str) -> set[str]:
+    values = _values(token)
+    if token.isdigit() and int(token) <= 24:
+        times = _clock(int(token), "00", half)
+        return times if half else values | times
+    if clock := re.fullmatch(r"(\d{1,2})\.([0-5]\d)", token):  # 18.30, as in German or Finnish
+        values |= _clock(int(clock[1]), clock[2], half)
+    if re.fullmatch(r"\d{3}0", token) and after.startswith("s"):  # the 1960s, "los 60"
+        values.add(token[2:])
+    return values | _scaled(values, after)
+
+
+def _values(token: str) -> set[str]:
+    """What a token is worth, with its marks read as groups or as a decimal point."""
+    groups = re.split(r"\D", token.replace("\u066b", ".").replace("\u066c", ","))
+    if len(groups) == 1:
+        return {_plain(token)}
+    values = {_plain("".join(groups))} if _is_grouped(groups) else set()
+    if len(groups) == 2 or token[-len(groups[-1]) - 1] != token[-len(groups[-1]) - len(groups[-2]) - 2]:
+        values.add(_plain("".join(groups[:-1]) + "." + groups[-1]))
+    return values
+
+
+def _plain(number: str) -> str:
+    """One way to write a value: no zeros that do not count."""
+    whole, _, fraction = number.partition(".")
+    fraction = fraction.rstrip("0")
+    return (whole.lstrip("0") or "0") + (f".{fraction}" if fraction else "")
+
+
+def _scaled(values: Iterable[str], after: str) -> set[str]:
+    scale = _SCALE.match(after)
+    if not scale:
+        return set()
+    return {_plain(f"{Decimal(value).scaleb(_SCALES[scale[1]]):f}") for value in values}
+
+
+def _compare_numbers(
+    wanted: list[Number], present: list[Number], source: str, language: str
+) -> Iterator[TextFinding]:
+    missing, added = _unpaired(wanted, present)
+    for number in missing:
+        yield _missing_number(number, maybe_a_word=number.small and not added)
+    words = _Words.of(source, language)
+    for number in added:
+        if not number.readings & words.values:
+            yield _added_number(number, maybe_a_word=words.more or (not words.known and number.small))
+
+
+def _unpaired(wanted: list[Number], present: list[Number]) -> tuple[list[Number], list[Number]]:
+    """What remains on either side when numbers that can mean the same are taken away in pairs."""
+    left, right = list(wanted), list(present)
+    for same in (lambda a, b: a.readings == b.readings, lambda a, b: bool(a.readings & b.readings)):
+        for number in list(left):
+            twin = next((other for other in right if same(number, other)), None)
+            if twin is not None:
+                left.remove(number)
+                right.remove(twin)
+    return left, right
+
+
+def _missing_number(number: Number, *, maybe_a_word: bool) -> TextFinding:
+    severity = Severity.NOTE if maybe_a_word else Severity.WARNING
+    message = f"The translation lacks the number {number.text}" + (
+        "; it may be written as a word." if maybe_a_word else "."
+    )
+    return TextFinding(severity, Kind.NUMBER, message, number.text, source=(number.start, number.end))
+
+
+def _added_number(number: Number, *, maybe_a_word: bool) -> TextFinding:
+    severity = Severity.NOTE if maybe_a_word else Severity.WARNING
+    message = f"The translation has the number {number.text}, which the source does not have in digits."
+    return TextFinding(severity, Kind.NUMBER, message, number.text, target=(number.start, number.end))
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What the words of a source say in numbers."""
+
+    values: frozenset[str]
+    more: bool  # some word stands for a larger number
+    known: bool  # the number words of this language are known at all
+
+    _SMALL = dict(
+        zip("zero one two three four five six seven eight nine ten eleven twelve".split(), map(str, range(13)))
+    )
