@@ -7,9 +7,9 @@ Two kinds of fact:
 - *numbers*: amounts, times, years. Each language writes them its own way (1,250 = 1.250 = 1 250,
   6:30 p.m. = 18:30, 35.5 = 35,5, 17,500 = 1.75万), so they are compared by what they can stand for.
 
-A missing verbatim fact blocks approval; a number that does not fit is a warning, because on human
-translations that check is wrong in 1 to 8 % of sentences, by language; a small number that is missing may have
-been written as a word and is noted. What no such check can see: a lost "not", two numbers that changed places.
+A missing verbatim fact blocks approval; a number that does not fit is a warning, because on translations by
+people that check is wrong in 1 to 8 % of the sentences, by language; a small number that is missing may have been
+written as a word and is noted. What no such check sees: a lost "not", two numbers that changed places.
 """
 
 from __future__ import annotations
@@ -112,7 +112,9 @@ def check(
     findings = [
         *(_missing_fact(fact) for fact in missing),
         *(_added_fact(fact) for fact in added),
-        *_compare_numbers(numbers(_blank(source, facts)), numbers(_blank(rest, added)), source, source_language),
+        *_compare_numbers(
+            numbers(_blank(source, facts)), numbers(_blank(rest, added)), source, source_language
+        ),
     ]
     return tuple(sorted(findings, key=lambda finding: list(Severity).index(finding.severity)))
 
@@ -132,7 +134,8 @@ _WORD = "A-Za-z0-9\u00c0-\u024f\u0300-\u036f\u0370-\u052f"
 _LINK = r"[!#-;=?-~\u00a1-\u1fff\u2070-\u2bff]"
 _LINK_END = r"[^\s<>\".,;:!?)\]}'*_’”»¡¿،؛؟।]"
 _DOMAINS = (
-    "gov|org|com|net|edu|info|mil|int|us|eu|uk|ie|ca|mx|au|nz|za|in|fr|de|ch|at|nl|be|lu|es|pt|br|it|se|no|dk|fi|pl"
+    "gov|org|com|net|edu|info|mil|int|us|eu|uk|ie|ca|mx|au|nz|za|in|"
+    "fr|de|ch|at|nl|be|lu|es|pt|br|it|se|no|dk|fi|pl"
 )
 
 _VERBATIM: dict[Kind, str] = {
@@ -145,11 +148,12 @@ _VERBATIM: dict[Kind, str] = {
     Kind.HANDLE: rf"(?<![{_WORD}_])[@#][A-Za-z\u00c0-\u024f][0-9A-Za-z_\u00c0-\u024f]+",
     Kind.PHONE: "|".join(
         (
-            r"\+\d(?:[ .()/\u00a0-]{0,2}\d){6,14}",  # +44 20 7946 0958
-            r"(?<![\d.,/-])(?:1[ .-])?(?:\(\d{3}\) ?|\d{3}[ .\u00a0-])\d{3}[ .\u00a0-]\d{4}(?!\d)",  # 614-555-0100
-            r"(?<![\d.,/-])\d{3}-\d{4}(?![\d-])",  # 555-0100
-            r"(?<![\d.,])(?=(?:\D?\d){9})0\d{1,4}(?:[ \u00a0]\d{2,8}){1,4}(?!\d)",  # 06 12 34 56 78
-            r"(?<![\d.,-])\d-\d-\d(?![\d-])",  # 2-1-1
+            # +44 20 7946 0958; 614-555-0100; 555-0100; 06 12 34 56 78; 2-1-1; 311
+            r"\+\d(?:[ .()/\u00a0-]{0,2}\d){6,14}",
+            r"(?<![\d.,/-])(?:1[ .-])?(?:\(\d{3}\) ?|\d{3}[ .\u00a0-])\d{3}[ .\u00a0-]\d{4}(?!\d)",
+            r"(?<![\d.,/-])[2-9]\d\d-\d{4}(?![\d-])",
+            r"(?<![\d.,])(?=(?:\D?\d){9})0\d{1,4}(?:[ \u00a0]\d{2,8}){1,4}(?!\d)",
+            r"(?<![\d.,-])\d-\d-\d(?![\d-])",
             r"(?<![\d.,/$€£-])(?:[2-9]11|988|112|999)(?![\d/%-]|[.,]\d)",
         )
     ),
@@ -180,7 +184,11 @@ def verbatim_facts(text: str, keep: Iterable[str] = ()) -> list[Fact]:
     facts: list[Fact] = []
     rest = fold_digits(text)
     for kind, pattern in _PATTERNS.items():
-        found = [_fact(kind, text, hit.span()) for hit in _finder(kind, pattern, keep).finditer(rest) if hit.group()]
+        found = [
+            _fact(kind, text, hit.span())
+            for hit in _finder(kind, pattern, keep).finditer(rest)
+            if hit.group()
+        ]
         rest = _blank(rest, found)
         facts += found
     return sorted(facts, key=lambda fact: fact.start)
@@ -263,18 +271,21 @@ _HALF_OF_DAY = re.compile(
 )
 _POWERS = {
     2: "hundred",
-    3: "thousand mil mille tausend tusen tisíc tys. тыс. тысяч тысячи тысяча тисяч тисячі ألف آلاف هزار nghìn ngàn "
-    "ribu elfu हज़ार हजार 千 천",
+    3: "thousand mil mille tausend tusen tisíc tys тыс тысяч тысячи тысяча тисяч тисячі ألف آلاف هزار "
+    "nghìn ngàn ribu elfu हज़ार हजार 千 천",
     4: "万 萬 만",
     5: "lakh लाख",
-    6: "million millions millón millones milhão milhões milione milioni Millionen miljoen milyon milion milioane "
-    "миллион миллиона миллионов млн мільйон мільйонів مليون ملايين میلیون triệu juta",
+    6: "million millions millón millones milhão milhões milione milioni Millionen miljoen milyon milion "
+    "milioane миллион миллиона миллионов млн мільйон мільйонів مليون ملايين میلیون triệu juta",
     7: "crore करोड़",
     8: "億 亿 억",
-    9: "billion milliard milliards miliardi Milliarde Milliarden miliar milyar миллиард миллиардов млрд مليار tỷ tỉ",
+    9: "billion milliard milliards miliardi Milliarde Milliarden miliar milyar миллиард миллиардов млрд "
+    "مليار tỷ tỉ",
 }
 _SCALES = {word: power for power, words in _POWERS.items() for word in words.split()}
-_SCALE = re.compile(r"\s?(" + "|".join(sorted(map(re.escape, _SCALES), key=len, reverse=True)) + r")(?![a-z])")
+_SCALE = re.compile(
+    r"\s?(" + "|".join(sorted(map(re.escape, _SCALES), key=len, reverse=True)) + r")(?![a-z])"
+)
 
 
 def fold_digits(text: str) -> str:
@@ -330,8 +341,10 @@ def _is_date(token: str) -> bool:
 def _is_grouped(groups: list[str]) -> bool:
     """Whether groups of digits are one whole number: by thousands, or the Indian way."""
     *middle, last = groups[1:]
-    return len(last) == 3 and 1 <= len(groups[0]) <= 3 and (
-        all(len(group) == 3 for group in middle) or all(len(group) == 2 for group in middle)
+    return (
+        len(last) == 3
+        and 1 <= len(groups[0]) <= 3
+        and (all(len(group) == 3 for group in middle) or all(len(group) == 2 for group in middle))
     )
 
 
@@ -339,7 +352,7 @@ def _amount(token: str, after: str, half: str) -> set[str]:
     values = _values(token)
     if token.isdigit() and int(token) <= 24:
         times = _clock(int(token), "00", half)
-        return times if half else values | times
+        return times if half else values | times | _scaled(values, after)
     if clock := re.fullmatch(r"(\d{1,2})\.([0-5]\d)", token):  # 18.30, as in German or Finnish
         values |= _clock(int(clock[1]), clock[2], half)
     if re.fullmatch(r"\d{3}0", token) and after.startswith("s"):  # the 1960s, "los 60"
@@ -349,13 +362,13 @@ def _amount(token: str, after: str, half: str) -> set[str]:
 
 def _values(token: str) -> set[str]:
     """What a token is worth, with its marks read as groups or as a decimal point."""
-    groups = re.split(r"\D", token.replace("\u066b", ".").replace("\u066c", ","))
-    if len(groups) == 1:
+    groups, separators = re.split(r"\D", token), re.findall(r"\D", token)
+    if not separators:
         return {_plain(token)}
     values = {_plain("".join(groups))} if _is_grouped(groups) else set()
-    if len(groups) == 2 or token[-len(groups[-1]) - 1] != token[-len(groups[-1]) - len(groups[-2]) - 2]:
+    if separators[-1] in ".,\u066b" and separators[-1] not in separators[:-1]:
         values.add(_plain("".join(groups[:-1]) + "." + groups[-1]))
-    return values
+    return values or {_plain("".join(groups))}
 
 
 def _plain(number: str) -> str:
@@ -376,12 +389,12 @@ def _compare_numbers(
     wanted: list[Number], present: list[Number], source: str, language: str
 ) -> Iterator[TextFinding]:
     missing, added = _unpaired(wanted, present)
+    words = _words(source, language)
+    strange = _unexplained(added, words.values)
     for number in missing:
-        yield _missing_number(number, maybe_a_word=number.small and not added)
-    words = _Words.of(source, language)
-    for number in added:
-        if not number.readings & words.values:
-            yield _added_number(number, maybe_a_word=words.more or (not words.known and number.small))
+        yield _missing_number(number, maybe_a_word=number.small and not strange)
+    for number in strange:
+        yield _added_number(number, maybe_a_word=words.more or (not words.known and number.small))
 
 
 def _unpaired(wanted: list[Number], present: list[Number]) -> tuple[list[Number], list[Number]]:
@@ -394,6 +407,19 @@ def _unpaired(wanted: list[Number], present: list[Number]) -> tuple[list[Number]
                 left.remove(number)
                 right.remove(twin)
     return left, right
+
+
+def _unexplained(added: Iterable[Number], words: Iterable[frozenset[str]]) -> list[Number]:
+    """Those numbers that no word of the source stands for; a word explains one number."""
+    left = list(words)
+    strange: list[Number] = []
+    for number in added:
+        word = next((values for values in left if values & number.readings), None)
+        if word is None:
+            strange.append(number)
+        else:
+            left.remove(word)
+    return strange
 
 
 def _missing_number(number: Number, *, maybe_a_word: bool) -> TextFinding:
@@ -410,14 +436,53 @@ def _added_number(number: Number, *, maybe_a_word: bool) -> TextFinding:
     return TextFinding(severity, Kind.NUMBER, message, number.text, target=(number.start, number.end))
 
 
+# --- numbers that the source says in words
+
+
 @dataclass(frozen=True, slots=True)
 class _Words:
     """What the words of a source say in numbers."""
 
-    values: frozenset[str]
-    more: bool  # some word stands for a larger number
-    known: bool  # the number words of this language are known at all
+    values: tuple[frozenset[str], ...]  # of each word that is a number, a time or a month
+    more: bool  # some word stands for a larger number, which is not worked out
+    known: bool  # the number words of this language are known
 
-    _SMALL = dict(
-        zip("zero one two three four five six seven eight nine ten eleven twelve".split(), map(str, range(13)))
-    )
+
+_UNITS = "zero one two three four five six seven eight nine ten eleven twelve"
+_ORDINALS = "zeroth first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
+_LARGER = (
+    "thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty "
+    "ninety hundred hundreds thousand thousands million millions billion billions dozen dozens half quarter"
+)
+_ENGLISH = {
+    **{word: _amount(str(value), "", "") for value, word in enumerate(_UNITS.split())},
+    **{word: {str(value)} for value, word in enumerate(_ORDINALS.split())},
+    "once": {"1"},
+    "twice": {"2"},
+    "noon": {"12", "12:00"},
+    "midnight": {"0:00", "12", "12:00", "24"},
+}
+
+
+def _words(source: str, language: str) -> _Words:
+    words = re.findall(r"[^\W\d_]+", source)
+    english = language.split("-")[0] == "en"
+    values = [_word(word, language, english=english) for word in words]
+    larger = english and not set(_LARGER.split()).isdisjoint(word.lower() for word in words)
+    return _Words(tuple(filter(None, values)), larger, english)
+
+
+def _word(word: str, language: str, *, english: bool) -> frozenset[str]:
+    month = _months(language).get(word)
+    return frozenset({month} if month else _ENGLISH.get(word.lower(), ()) if english else ())
+
+
+@cache
+def _months(language: str) -> dict[str, str]:
+    """The number of each month by its name, long and short, as the language writes it."""
+    try:
+        months = Locale.parse(language, sep="-").months["format"]
+    except (UnknownLocaleError, ValueError):
+        return {}
+    names = [(name, number) for width in ("wide", "abbreviated") for number, name in months[width].items()]
+    return {name.rstrip("."): str(number) for name, number in names}

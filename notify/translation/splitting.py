@@ -89,7 +89,9 @@ def _days(language: str) -> tuple[str, ...]:
         locale = Locale.parse(language, sep="-")
     except (UnknownLocaleError, ValueError):
         return ()
-    return tuple({name for width in ("wide", "abbreviated") for name in locale.days["format"][width].values()})
+    return tuple(
+        {name for width in ("wide", "abbreviated") for name in locale.days["format"][width].values()}
+    )
 
 
 def _segments(line: str, language: str) -> list[str]:
