@@ -92,7 +92,7 @@ class SendingSettings(BaseModel):
     window_hours: float = Field(default=24, gt=0)  # after that a message is old news: failed, not sent
     refused_share: float = Field(default=0.02, gt=0, le=1)  # more than this refused: the channel stops (R: 30007)
     refused_least: int = Field(default=10, ge=1)  # ... and at least so many
-    receipt_grace_minutes: float = Field(default=15, gt=0)  # a timetable's slot missed by more asks a person
+    slot_grace_minutes: float = Field(default=15, gt=0)  # a timetable's slot missed by more asks a person
     settle_seconds: float = Field(default=60, ge=0)  # before a provider is asked about an unknown
 
 

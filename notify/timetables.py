@@ -1,0 +1,394 @@
+"""Timetables: when dispatches happen. APScheduler only wakes; the rows say what is due.
+
+A timetable holds local time and an IANA zone. Each occurrence has a unique key, so that two schedulers, or a
+restart, send once. On the night the clocks go back, 01:30 happens once; on the night they go forward, 02:30
+happens at 03:00 (R37).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from itertools import islice
+from zoneinfo import ZoneInfo
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from cronsim import CronSim, CronSimError
+from dateutil import parser as date_parser
+from dateutil import rrule
+from sqlalchemy import UniqueConstraint
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from channels.contract import Channel
+from contacts.columns import Moment, now
+from notify import audit
+from notify.database import Database
+from notify.dispatch import control, plan
+from notify.dispatch.models import Dispatch
+from notify.dispatch.plan import DispatchError, Order
+from notify.rendering import Renderer
+from notify.settings import Ground
+from notify.statements import NotApproved, State, Statement, StatementError
+
+log = structlog.get_logger()
+
+TICK_SECONDS = 1
+
+
+class TimetableError(ValueError):
+    """The rule is not understood or has no future; the message names the cure."""
+
+
+class OccurrenceState(StrEnum):
+    """What became of one slot."""
+
+    SENT = "sent"  # its dispatch was started
+    MISSED = "missed"  # nobody was awake; a person decides
+    WAITING = "waiting"  # there was nothing approved to send; a person decides
+
+
+class Timetable(SQLModel, table=True):
+    """When, what, to whom, over which channels."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(unique=True)
+    rule: str  # "at 2026-12-01T09:00", "cron 0 9 * * 2", "every second tuesday at 09:00"
+    zone: str  # IANA
+    anchor: datetime = Field(sa_type=Moment)  # from when occurrences count
+    statement_id: int | None = Field(default=None, foreign_key="statement.id")
+    series: str = ""  # or: the newest approved statement of this series that it has not sent
+    list_name: str | None = None  # None: everybody
+    channels: str
+    urgent_reason: str = ""
+    actor: str
+    active: bool = True
+    next_at: datetime | None = Field(default=None, sa_type=Moment, index=True)
+
+
+class Occurrence(SQLModel, table=True):
+    """One slot of one timetable, taken by whoever inserted it."""
+
+    __table_args__ = (UniqueConstraint("timetable_id", "slot"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    timetable_id: int = Field(foreign_key="timetable.id")
+    slot: str  # local time: 2026-12-01T09:00
+    due_at: datetime = Field(sa_type=Moment)
+    state: str
+    dispatch_id: int | None = Field(default=None, foreign_key="dispatch.id")
+    reason: str = ""
+    at: datetime = Field(default_factory=now, sa_type=Moment)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One occurrence: its local time, which is its key, and the moment it happens."""
+
+    local: datetime  # without zone
+    moment: datetime
+
+    @property
+    def key(self) -> str:
+        """The unique key within a timetable."""
+        return self.local.isoformat(timespec="minutes")
+
+
+_WEEKDAYS = {
+    "monday": rrule.MO, "tuesday": rrule.TU, "wednesday": rrule.WE, "thursday": rrule.TH,
+    "friday": rrule.FR, "saturday": rrule.SA, "sunday": rrule.SU,
+}  # fmt: skip
+_ORDINALS = {"": 1, "other": 2, "second": 2, "2nd": 2, "third": 3, "3rd": 3, "fourth": 4, "4th": 4}
+_PLACES = {"first": 1, "second": 2, "third": 3, "fourth": 4, "last": -1}
+_EVERY = re.compile(
+    r"every (?:(?P<nth>other|second|2nd|third|3rd|fourth|4th) )?(?P<day>day|weekday|[a-z]+day)s? at (?P<time>\d{1,2}:\d{2})"
+)
+_MONTHLY = re.compile(
+    r"(?:every |the )?(?P<place>first|second|third|fourth|last) (?P<day>[a-z]+day) of (?:the|each|every) month at (?P<time>\d{1,2}:\d{2})"
+)
+
+
+def resolve(local: datetime, zone: ZoneInfo) -> datetime:
+    """The moment of a local time: the first of two when clocks go back, the gap's end when they go forward."""
+    moment = local.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    if moment.astimezone(zone).replace(tzinfo=None) == local:
+        return moment
+    before = local.replace(tzinfo=zone, fold=0).utcoffset() or timedelta()
+    after = local.replace(tzinfo=zone, fold=1).utcoffset() or timedelta()
+    early, late = sorted((local - before, local - after))
+    return _gap_end(early.replace(tzinfo=UTC), late.replace(tzinfo=UTC), zone)
+
+
+def _gap_end(low: datetime, high: datetime, zone: ZoneInfo) -> datetime:
+    """The instant between two moments at which the zone's offset changes, to the second."""
+    old = low.astimezone(zone).utcoffset()
+    while high - low > timedelta(seconds=1):
+        middle = low + (high - low) / 2
+        if middle.astimezone(zone).utcoffset() == old:
+            low = middle
+        else:
+            high = middle
+    return high.replace(microsecond=0)
+
+
+def slots(rule: str, zone: str, anchor: datetime) -> Iterator[Slot]:
+    """The slots of a rule from its anchor on, in order.
+
+    Args:
+        rule: `at LOCAL-TIME`, `cron EXPRESSION`, or words such as `every second tuesday at 09:00` (every
+            other week, counted from the anchor) and `second tuesday of the month at 09:00`.
+        zone: IANA.
+        anchor: from when.
+
+    Raises:
+        TimetableError: the rule is not understood.
+    """
+    place = ZoneInfo(zone)
+    start = anchor.astimezone(place).replace(tzinfo=None, fold=0)
+    for local in _local_times(rule, start):
+        yield Slot(local, resolve(local, place))
+
+
+def _local_times(rule: str, start: datetime) -> Iterator[datetime]:
+    kind, _, rest = rule.partition(" ")
+    if kind == "at":
+        yield _local(rest)
+    elif kind == "cron":
+        # CronSim gives only what comes after; the anchor's own minute counts too.
+        yield from _cron(rest, start - timedelta(minutes=1))
+    else:
+        yield from _words(rule, start)
+
+
+def _local(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise TimetableError(f"{text!r} is no time. Write it like 2026-12-01T09:00, the city's own clock.") from None
+    return found.replace(tzinfo=None, second=0, microsecond=0)
+
+
+def _cron(expression: str, start: datetime) -> Iterator[datetime]:
+    try:
+        yield from CronSim(expression, start)
+    except CronSimError as error:
+        raise TimetableError(f"{expression!r} is no cron expression ({error}). Tuesdays at nine: 0 9 * * 2") from None
+
+
+def _words(rule: str, start: datetime) -> Iterator[datetime]:
+    words = re.sub(r"\s+", " ", rule.strip().lower())
+    if match := _MONTHLY.fullmatch(words):
+        day = _weekday(match["day"])(_PLACES[match["place"]])
+        found = rrule.rrule(rrule.MONTHLY, byweekday=day, dtstart=_at(start, match["time"]))
+    elif match := _EVERY.fullmatch(words):
+        found = _every(match, start)
+    else:
+        raise TimetableError(
+            f"{rule!r} is not understood. Write like `every tuesday at 09:00`, `every second tuesday at 09:00`, "
+            "`first monday of the month at 18:30`, `every day at 08:00`, or use --cron."
+        )
+    yield from (moment for moment in found if moment >= start)
+
+
+def _every(match: re.Match[str], start: datetime) -> rrule.rrule:
+    interval, first = _ORDINALS[match["nth"] or ""], _at(start, match["time"])
+    if match["day"] == "day":
+        return rrule.rrule(rrule.DAILY, interval=interval, dtstart=first)
+    if match["day"] == "weekday":
+        days = [rrule.MO, rrule.TU, rrule.WE, rrule.TH, rrule.FR]
+        return rrule.rrule(rrule.WEEKLY, byweekday=days, dtstart=first)
+    day = _weekday(match["day"])
+    if first < start:
+        first += timedelta(days=1)
+    # Weeks are counted from the first such day, not from the week of the anchor.
+    first += timedelta(days=(day.weekday - first.weekday()) % 7)
+    return rrule.rrule(rrule.WEEKLY, interval=interval, byweekday=day, dtstart=first)
+
+
+def _weekday(name: str) -> rrule.weekday:
+    if name not in _WEEKDAYS:
+        raise TimetableError(f"{name!r} is no day of the week. Write monday, tuesday …")
+    return _WEEKDAYS[name]
+
+
+def _at(day: datetime, clock: str) -> datetime:
+    try:
+        time = date_parser.parse(clock).time()
+    except (ValueError, OverflowError):
+        raise TimetableError(f"{clock!r} is no time of day. Write it like 09:00.") from None
+    return datetime.combine(day.date(), time)
+
+
+def add(session: Session, timetable: Timetable) -> Timetable:
+    """Keep a timetable.
+
+    Raises:
+        TimetableError: the rule is not understood, lies in the past, or the name is taken.
+    """
+    if session.exec(select(Timetable).where(Timetable.name == timetable.name)).first():
+        raise TimetableError(f"There is a timetable {timetable.name!r} already. Remove it or choose another name.")
+    if (timetable.statement_id is None) == (not timetable.series):
+        raise TimetableError("Say what to send: either --statement ID or --series NAME.")
+    first = next(upcoming(timetable, timetable.anchor), None)
+    if first is None:
+        raise TimetableError(f"{timetable.rule!r} has no time ahead of {timetable.anchor:%Y-%m-%d %H:%M} UTC.")
+    timetable.next_at = first.moment
+    session.add(timetable)
+    session.flush()
+    audit.record(session, timetable.actor, "timetable.add", f"timetable {timetable.id}", rule=timetable.rule)
+    return timetable
+
+
+def upcoming(timetable: Timetable, after: datetime, most: int = 1000) -> Iterator[Slot]:
+    """The slots of a timetable from a moment on."""
+    found = (slot for slot in slots(timetable.rule, timetable.zone, timetable.anchor) if slot.moment >= after)
+    return islice(found, most)
+
+
+def find(session: Session, name: str) -> Timetable:
+    """The timetable of this name or number.
+
+    Raises:
+        TimetableError: there is none.
+    """
+    found = session.exec(select(Timetable).where(Timetable.name == name)).first()
+    if found is None and name.isdecimal():
+        found = session.get(Timetable, int(name))
+    if found is None:
+        raise TimetableError(f"There is no timetable {name!r}. See `notify timetable list`.")
+    return found
+
+
+def remove(session: Session, timetable: Timetable, actor: str) -> None:
+    """Let a timetable wake nobody any more; what it sent stays on record."""
+    timetable.active, timetable.next_at = False, None
+    timetable.name = f"{timetable.name} (removed {timetable.id})"
+    session.add(timetable)
+    audit.record(session, actor, "timetable.remove", f"timetable {timetable.id}")
+
+
+def tick(
+    database: Database, settings: Ground, channels: Mapping[str, Channel], renderer: Renderer, at: datetime | None = None
+) -> list[Occurrence]:
+    """Take every slot that is due, once, and start its dispatch."""
+    moment = at or now()
+    with database.reading() as session:
+        due = session.exec(
+            select(Timetable.id).where(col(Timetable.active).is_(True), col(Timetable.next_at) <= moment)
+        ).all()
+    taken = []
+    for timetable_id in due:
+        if timetable_id is not None:
+            taken += _take(database, settings, channels, renderer, timetable_id, moment)
+    return taken
+
+
+def _take(
+    database: Database,
+    settings: Ground,
+    channels: Mapping[str, Channel],
+    renderer: Renderer,
+    timetable_id: int,
+    moment: datetime,
+) -> list[Occurrence]:
+    with database.session() as session:
+        timetable = session.get_one(Timetable, timetable_id)
+        if timetable.next_at is None or timetable.next_at > moment:
+            return []  # another scheduler was faster
+        due = [slot for slot in upcoming(timetable, timetable.next_at) if slot.moment <= moment]
+        grace = timedelta(minutes=settings.sending.slot_grace_minutes)
+        taken = []
+        for slot in due:
+            occurrence = Occurrence(
+                timetable_id=timetable_id, slot=slot.key, due_at=slot.moment, state=OccurrenceState.SENT
+            )
+            try:
+                with session.begin_nested():
+                    session.add(occurrence)
+            except IntegrityError:
+                continue
+            # Of several slots slept through, only the last can still be on time; the rest ask a person.
+            if moment - slot.moment > grace or slot is not due[-1]:
+                occurrence.state, occurrence.reason = OccurrenceState.MISSED, "nobody was awake at that time"
+            else:
+                _send(session, timetable, occurrence, channels, renderer)
+            session.add(occurrence)
+            audit.record(
+                session, "system", f"timetable.{occurrence.state}", f"timetable {timetable_id}", slot=slot.key
+            )
+            taken.append(occurrence)
+        following = next(upcoming(timetable, moment + timedelta(microseconds=1)), None)
+        timetable.next_at = following.moment if following else None
+        session.add(timetable)
+        session.commit()
+    for occurrence in taken:
+        if occurrence.state != OccurrenceState.SENT:
+            log.warning("slot_needs_a_person", timetable=timetable_id, slot=occurrence.slot, state=occurrence.state)
+    return taken
+
+
+def _send(
+    session: Session,
+    timetable: Timetable,
+    occurrence: Occurrence,
+    channels: Mapping[str, Channel],
+    renderer: Renderer,
+) -> None:
+    statement_id = timetable.statement_id or _next_of_series(session, timetable)
+    if statement_id is None:
+        occurrence.state = OccurrenceState.WAITING
+        occurrence.reason = f"no approved statement of the series {timetable.series} is waiting"
+        return
+    order = Order(
+        statement_id=statement_id,
+        list_name=timetable.list_name,
+        channels=tuple(timetable.channels.split()),
+        actor=timetable.actor,
+        urgent_reason=timetable.urgent_reason,
+        again=timetable.statement_id is not None,
+    )
+    try:
+        with session.begin_nested():
+            dispatch = plan.plan(session, order, channels, renderer)
+            control.start(session, dispatch, "timetable")
+            occurrence.dispatch_id = dispatch.id
+    except (NotApproved, DispatchError, StatementError) as error:
+        occurrence.state, occurrence.reason = OccurrenceState.WAITING, str(error)[:300]
+
+
+def _next_of_series(session: Session, timetable: Timetable) -> int | None:
+    """The newest approved statement of the series that has not been sent to anybody yet."""
+    sent = select(Dispatch.statement_id)
+    return session.exec(
+        select(Statement.id)
+        .where(
+            Statement.series == timetable.series,
+            Statement.state == State.APPROVED,
+            col(Statement.id).not_in(sent),
+        )
+        .order_by(col(Statement.id).desc())
+        .limit(1)
+    ).first()
+
+
+def scheduler(
+    database: Database, settings: Ground, channels: Mapping[str, Channel], renderer: Renderer
+) -> AsyncIOScheduler:
+    """An APScheduler that wakes every second and looks at the rows. Start it inside a running loop."""
+    found = AsyncIOScheduler(timezone=UTC)
+    found.add_job(
+        tick,
+        "interval",
+        seconds=TICK_SECONDS,
+        args=(database, settings, channels, renderer),
+        executor="threads",
+        max_instances=1,
+        coalesce=True,
+        misfire_grace_time=None,
+    )
+    found.add_executor("threadpool", "threads", max_workers=1)
+    return found
