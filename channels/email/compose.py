@@ -1,0 +1,269 @@
+"""One text in one language as a mail: all but the recipient made once, then the recipient spliced in.
+
+The standard library's email package writes the skeleton, headers and MIME parts alike. Per recipient only
+five fields change (To, Message-ID, Date, the greeting and the token), and only they are written again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from functools import cache
+from html import escape
+from urllib.parse import quote, urlsplit
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
+
+import templates
+from channels.contract import Action, ApprovedText, Batch, CannotCompose, City, Message, Rendering
+from channels.email import markup
+from channels.email.encoding import Body, encode, fill, gap
+from channels.email.mailbox import address_header, display_name, mailbox
+from channels.email.protocol import Mail, as_body
+from channels.email.settings import EmailSettings
+
+UNSUBSCRIBE_PATH = "/u/"  # under the city's public URL, followed by the token
+
+_GREETING, _TOKEN = gap("greeting"), gap("token")
+_BODIES = re.compile(rb"\x01(?:text|html)\x01")
+_SAFE_URL = re.compile(r"https?://[!#-;=?-~]+", re.ASCII)
+_SAFE_TOKEN = re.compile(r"[\w.~:-]*", re.ASCII)
+_SAFE_REFERENCE = re.compile(r"[\w.-]+", re.ASCII)
+_PHONE = re.compile(r"\+?[\d\s().\u00a0/-]{3,25}", re.ASCII)
+_DOMAIN = re.compile(r"(?:[\w-]+\.)+[^\W\d_]{2,}(?:[/?#]\S*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class MailTemplate:
+    """A composed mail with gaps for the recipient."""
+
+    head: bytes  # headers that are the same for all, up to the text part
+    text: Body
+    middle: bytes  # from the text part to the HTML part
+    html: Body
+    tail: bytes
+    greeting: str  # "Dear {name},"
+    greeting_plain: str
+    sender: str  # the address of the envelope
+    domain: str  # of message ids
+    unsubscribe: str  # the List-Unsubscribe header, with gaps
+
+    def address(self, message: Message, batch: Batch, now: datetime) -> Mail:
+        """The mail for one recipient.
+
+        Args:
+            message: whom it goes to.
+            batch: its reference makes the Message-ID, the same on every attempt (RFC 5322 section 3.6.4).
+            now: with its zone; becomes the Date.
+
+        Raises:
+            ValueError: the address is none. The text does not repeat it.
+        """
+        box = mailbox(message.address)
+        name = display_name(message.name)
+        token = message.token if _SAFE_TOKEN.fullmatch(message.token) else quote(message.token, safe="")
+        message_id = f"{_reference(batch.reference)}.{message.key}@{self.domain}"
+        headers = (
+            f"Date: {format_datetime(now)}\r\n"
+            f"To: {address_header(box, name)}\r\n"
+            f"Message-ID: <{message_id}>\r\n"
+            f"List-Unsubscribe: {self.unsubscribe.replace(_TOKEN, token)}\r\n"
+        )
+        parts = self._parts(name, token)
+        content = b"".join((headers.encode(), self.head, parts[0], self.middle, parts[1], self.tail))
+        options = " BODY=8BITMIME SMTPUTF8" if box.utf8 else ""
+        envelope = f"MAIL FROM:<{self.sender}>{options}\r\nRCPT TO:<{box.address}>\r\nDATA\r\n"
+        return Mail(message.key, message_id, envelope.encode(), as_body(content), utf8=box.utf8)
+
+    def _parts(self, name: str, token: str) -> tuple[bytes, bytes]:
+        if not name:
+            greeting, html_greeting = self.greeting_plain, escape(self.greeting_plain)
+        else:
+            greeting = self.greeting.replace("{name}", name)
+            html_greeting = escape(self.greeting).replace("{name}", f"<bdi>{escape(name)}</bdi>")
+        return (
+            self.text.fill({"greeting": greeting, "token": token}),
+            self.html.fill({"greeting": html_greeting, "token": token}),
+        )
+
+
+@cache
+def _reference(reference: str) -> str:
+    return reference if _SAFE_REFERENCE.fullmatch(reference) else quote(reference, safe="")
+
+
+def compose(text: ApprovedText, settings: EmailSettings, city: City) -> Rendering:
+    """Make one text in one language ready for all its recipients.
+
+    Raises:
+        CannotCompose: a part is missing that a mail needs.
+    """
+    base = _base(city)
+    title = " ".join(markup.clean(text.title).split())
+    if not title:
+        raise CannotCompose("An email needs a subject: give the statement a title.")
+    words = templates.phrases(text.language)
+    values = _values(text, title, city, words, base)
+    plain, html = (_layout(name).render(values) for name in ("mail.txt", "mail.html"))
+    bodies = encode(plain), encode(html)
+    return Rendering(
+        channel="email",
+        language=text.language,
+        preview=fill(plain, {"greeting": words["greeting_plain"], "token": "…"}),
+        notes=_notes(city, base),
+        content=_template(_skeleton(text, title, settings, city, bodies), bodies, words, settings, base),
+    )
+
+
+def _base(city: City) -> str:
+    if not city.public_url:
+        raise CannotCompose(
+            "An email needs a link to stop further ones: set NOTIFY_PUBLIC_URL to the address of your pages, "
+            "such as https://notify.city.example."
+        )
+    if not _SAFE_URL.fullmatch(city.public_url):
+        raise CannotCompose(
+            "NOTIFY_PUBLIC_URL must begin with https:// and hold ASCII characters without spaces only, "
+            "such as https://notify.city.example."
+        )
+    return city.public_url.rstrip("/")
+
+
+def is_secure(url: str) -> bool:
+    """Whether the unsubscribe link is one that mail programs honour: HTTPS (RFC 8058), or this machine."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or parts.hostname in ("localhost", "127.0.0.1", "::1")
+
+
+def _notes(city: City, base: str) -> tuple[str, ...]:
+    notes = []
+    if not is_secure(base):
+        notes.append("The unsubscribe link is not HTTPS, so mail programs show no button for it.")
+    if not city.postal_address:
+        notes.append("The city's postal address is missing at the end.")
+    return tuple(notes)
+
+
+def _values(
+    text: ApprovedText, title: str, city: City, words: Mapping[str, str], base: str
+) -> dict[str, object]:
+    right_to_left = templates.direction(text.language) == "rtl"
+    body = markup.clean(text.body)
+    return {
+        "language": text.language,
+        "direction": templates.direction(text.language),
+        "title": title,
+        "short": " ".join(markup.clean(text.short).split()),
+        "greeting": _GREETING,
+        "plain_body": markup.plain(body, right_to_left=right_to_left),
+        "html_body": markup.html(body, right_to_left=right_to_left),
+        "actions": [_action(action, right_to_left) for action in text.actions],
+        "words": words,
+        "city": city,
+        "signature": words["from_office"].format(city=city.name),
+        "verify": _verify(city, words, base, right_to_left),
+        "why": words["why"].format(city=city.name),
+        "url": text.url,
+        "set_apart": markup.set_apart if right_to_left else str,
+        "unsubscribe_url": base + UNSUBSCRIBE_PATH + _TOKEN,
+    }
+
+
+def _verify(city: City, words: Mapping[str, str], base: str, right_to_left: bool) -> str:
+    if not city.phone:
+        return ""
+    phone = markup.isolate(city.phone) if right_to_left else city.phone
+    return words["verify"].format(phone=phone, url=base)
+
+
+def _action(action: Action, right_to_left: bool) -> dict[str, str]:
+    value = " ".join(markup.clean(action.value).split())
+    return {
+        "label": " ".join(markup.clean(action.label).split()),
+        "value": value,
+        "plain_value": markup.isolate(value) if right_to_left else value,
+        "link": link(value),
+    }
+
+
+def link(value: str) -> str:
+    """Where an action's value leads: a web address, `mailto:`, `tel:`, or nothing for plain words."""
+    if value.lower().startswith(("https://", "http://")):
+        return value
+    if _PHONE.fullmatch(value) and any(map(str.isdigit, value)):
+        return "tel:" + re.sub(r"[^\d+]", "", value)
+    if _DOMAIN.fullmatch(value):
+        return f"https://{value}"
+    try:
+        return f"mailto:{mailbox(value).address}"
+    except ValueError:
+        return ""
+
+
+@cache
+def _layout(name: str) -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(templates.directory() / "email"),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(name)
+
+
+def _template(
+    skeleton: EmailMessage,
+    bodies: tuple[Body, Body],
+    words: Mapping[str, str],
+    settings: EmailSettings,
+    base: str,
+) -> MailTemplate:
+    head, middle, tail = _BODIES.split(skeleton.as_bytes())
+    sender = settings.sender_mailbox
+    return MailTemplate(
+        head=head,
+        text=bodies[0],
+        middle=middle,
+        html=bodies[1],
+        tail=tail,
+        greeting=words["greeting"],
+        greeting_plain=words["greeting_plain"],
+        sender=sender.address,
+        domain=sender.domain,
+        unsubscribe=_list_unsubscribe(base, settings),
+    )
+
+
+def _skeleton(
+    text: ApprovedText, title: str, settings: EmailSettings, city: City, bodies: tuple[Body, Body]
+) -> EmailMessage:
+    message = EmailMessage(policy=SMTP)
+    sender = settings.sender_mailbox
+    message["From"] = Address(display_name(settings.sender_name or city.name), addr_spec=sender.address)
+    if settings.reply_to:
+        message["Reply-To"] = settings.reply_to
+    message["Subject"] = title
+    message["Auto-Submitted"] = "auto-generated"
+    message["List-Id"] = f"<notify.{sender.domain}>"
+    message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    message.set_content("", cte=bodies[0].encoding)
+    message.add_alternative("", subtype="html", cte=bodies[1].encoding)
+    message["Content-Language"] = text.language  # set_content would have removed it
+    for part, name in zip(message.iter_parts(), ("text", "html"), strict=True):
+        part.set_payload(gap(name))
+    return message
+
+
+def _list_unsubscribe(base: str, settings: EmailSettings) -> str:
+    web = f"<{base}{UNSUBSCRIBE_PATH}{_TOKEN}>"
+    if not settings.unsubscribe_mailto:
+        return web
+    return f"{web},\r\n <mailto:{settings.unsubscribe_mailto}?subject=unsubscribe%20{_TOKEN}>"

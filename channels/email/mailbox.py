@@ -1,0 +1,91 @@
+"""Addresses and names as they may stand on an SMTP command line and in a header.
+
+Whatever comes from outside passes here before it goes on the wire: no line break, no angle bracket, no
+control character gets through, so nobody can add a header, a command or a recipient.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from base64 import b64encode
+from dataclasses import dataclass, field
+
+from email_validator import EmailNotValidError, validate_email
+
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_PLAIN = re.compile(rf"(?=[^@]{{1,64}}@.{{1,255}}\Z){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*", re.ASCII)
+
+NAME_LENGTH = 100  # characters of a name that a header and a greeting carry
+_JOINERS = "\u200c\u200d"  # Persian and Indic names need them (R23)
+_WORD_BYTES = 45  # what fits into one encoded word of 75 characters (RFC 2047 section 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """An address that is safe on the wire."""
+
+    address: str = field(repr=False)
+    utf8: bool = False  # needs a server with SMTPUTF8 (RFC 6531)
+
+    @property
+    def domain(self) -> str:
+        """What stands behind the @, in ASCII."""
+        return self.address.rpartition("@")[2]
+
+
+def mailbox(address: str) -> Mailbox:
+    """Check one address; an internationalised domain becomes ASCII.
+
+    Raises:
+        ValueError: this is no address. The text does not repeat it.
+    """
+    if _PLAIN.fullmatch(address):
+        return Mailbox(address)
+    try:
+        parts = validate_email(address, check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        raise ValueError("This is not an email address.") from None
+    return Mailbox(f"{parts.local_part}@{parts.ascii_domain}", utf8=not parts.local_part.isascii())
+
+
+def display_name(name: str) -> str:
+    """A name on one line, not endless, without control or invisible direction characters."""
+    if not (name.isascii() and name.isprintable()):
+        name = "".join(_visible(character) for character in name)
+    return " ".join(name.split())[:NAME_LENGTH].rstrip()
+
+
+def _visible(character: str) -> str:
+    if character.isspace():
+        return " "
+    if character not in _JOINERS and unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn"):
+        return ""
+    return character
+
+
+def phrase(name: str) -> str:
+    """A display name as a header writes it: a quoted string, or encoded words (RFC 5322 3.2.5, RFC 2047).
+
+    Args:
+        name: what `display_name` returned.
+    """
+    if name.isascii():
+        return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return "\r\n ".join(f"=?utf-8?b?{b64encode(chunk).decode()}?=" for chunk in _chunks(name))
+
+
+def _chunks(text: str) -> list[bytes]:
+    chunks = [b""]
+    for character in text:
+        encoded = character.encode()
+        if len(chunks[-1]) + len(encoded) > _WORD_BYTES:
+            chunks.append(b"")
+        chunks[-1] += encoded
+    return chunks
+
+
+def address_header(box: Mailbox, name: str) -> str:
+    """The value of a From or To header, folded after the name."""
+    return f"{phrase(name)}\r\n <{box.address}>" if name else box.address
