@@ -18,9 +18,10 @@ from channels.contract import CallbackRefused, CallbackRequest, Event, EventKind
 HEADER = "x-telegram-bot-api-secret-token"
 ALLOWED_UPDATES = ("message", "my_chat_member")
 
-# /start, /start payload, /start@city_bot payload; a payload is up to 64 of these characters
+# /start, /start payload, /start@city_bot payload. A link's payload is at most 64 letters, digits, _ and -
+# (https://core.telegram.org/bots/features#deep-linking); one that is typed may be any token of the hub.
 _COMMAND = re.compile(r"/(start|stop|help)(?:@\w+)?(?:\s+(.*))?", re.IGNORECASE | re.DOTALL | re.ASCII)
-_PAYLOAD = re.compile(r"[\w-]{1,64}", re.ASCII)
+_PAYLOAD = re.compile(r"[\w.-]{1,128}", re.ASCII)
 _KINDS = {"start": EventKind.OPTED_IN, "stop": EventKind.OPTED_OUT, "help": EventKind.HELP}
 _GONE = frozenset({"kicked", "left"})
 # What a resident may send that has no text; staff see the kind.
@@ -97,9 +98,9 @@ def _from_message(message: _Message) -> list[Event]:
     }
     command = _COMMAND.fullmatch(message.text.strip())
     if command:
-        payload = command[2] or ""
-        token = payload.strip() if _PAYLOAD.fullmatch(payload.strip()) else ""
-        return [Event(_KINDS[command[1].lower()], token=token, **common)]
+        kind, payload = _KINDS[command[1].lower()], (command[2] or "").strip()
+        is_token = kind is EventKind.OPTED_IN and _PAYLOAD.fullmatch(payload)
+        return [Event(kind, token=payload if is_token else "", **common)]
     return [Event(EventKind.REPLY, **common)] if message.words else []
 
 

@@ -312,7 +312,8 @@ def split(found: list[Formatted], longest: int = LONGEST) -> tuple[Formatted, ..
     """
     parts: list[Formatted] = []
     for block in found:
-        for piece in _pieces(block, longest):
+        room = longest - units(parts[-1].text + _BETWEEN) if parts else 0
+        for piece in _pieces(block, room, longest):
             joined = _joined(parts[-1], piece) if parts else None
             if joined and units(joined.text) <= longest:
                 parts[-1] = joined
@@ -327,13 +328,20 @@ def _joined(first: Formatted, second: Formatted) -> Formatted:
     return Formatted(first.text + _BETWEEN + second.text, (*first.entities, *moved))
 
 
-def _pieces(block: Formatted, longest: int) -> Iterator[Formatted]:
+def _pieces(block: Formatted, room: int, longest: int) -> Iterator[Formatted]:
+    """A paragraph in pieces that fit; the first into the room left, where that is worth while."""
+    most = room if room > longest // 4 else longest
     while units(block.text) > longest:
-        end = _cut(block, longest)
+        end = (
+            _cut(block, most, longest)
+            or _cut(block, longest, longest)
+            or _most(_offsets(block, longest), longest)
+        )
         head = block.slice(0, end)
-        yield head.slice(0, len(head.text.rstrip()) or end)
-        start = end + len(block.text[end:]) - len(block.text[end:].lstrip())
-        block = block.slice(start, len(block.text))
+        yield head.slice(0, len(head.text.rstrip()))
+        rest = block.text[end:]
+        block = block.slice(len(block.text) - len(rest.lstrip()), len(block.text))
+        most = longest
     if block.text:
         yield block
 
@@ -345,10 +353,20 @@ _BOUNDARIES = (
 )
 
 
-def _cut(block: Formatted, longest: int) -> int:
-    """The best index, in characters, to cut a text at: the next message begins there."""
-    offsets = list(accumulate(map(units, block.text[:longest]), initial=0))
-    most = bisect_right(offsets, longest) - 1
+def _offsets(block: Formatted, room: int) -> list[int]:
+    """Where each character begins, in UTF-16 units, as far as the room goes."""
+    return list(accumulate(map(units, block.text[:room]), initial=0))
+
+
+def _most(offsets: list[int], room: int) -> int:
+    """How many characters the room holds."""
+    return bisect_right(offsets, room) - 1
+
+
+def _cut(block: Formatted, room: int, longest: int) -> int:
+    """The best index, in characters, to cut a text at so that its head fits; 0 where there is none."""
+    offsets = _offsets(block, room)
+    most = _most(offsets, room)
 
     def is_whole(index: int) -> bool:
         cut = offsets[index]
@@ -361,7 +379,7 @@ def _cut(block: Formatted, longest: int) -> int:
         if ends:
             return ends[-1]
     inside = (index for index in range(most, 0, -1) if is_whole(index) and not _is_joined(block.text, index))
-    return next(inside, most)
+    return next(inside, 0)
 
 
 def _is_joined(text: str, index: int) -> bool:
