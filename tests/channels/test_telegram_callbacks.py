@@ -21,6 +21,10 @@ CHANNEL = TelegramChannel(SETTINGS, City("Riverton", public_url="https://city.ex
 URL = "https://city.example/hooks/telegram"
 
 
+class OtherSettings(BaseModel):
+    """Those of another channel."""
+
+
 @pytest.fixture
 async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
     async with Sandbox(tmp_path) as running:
@@ -184,7 +188,7 @@ def test_a_secret_of_ones_own_is_used() -> None:
 
 def test_settings_of_another_channel_are_refused() -> None:
     with pytest.raises(MissingSettings, match="NOTIFY_TELEGRAM__TOKEN"):
-        TelegramChannel(BaseModel(), City("Riverton"))
+        TelegramChannel(OtherSettings(), City("Riverton"))
 
 
 async def test_check_finds_a_token_that_telegram_does_not_know(sandbox: Sandbox) -> None:
