@@ -8,8 +8,8 @@ Two kinds of fact:
   6:30 p.m. = 18:30, 35.5 = 35,5, 17,500 = 1.75万), so they are compared by what they can stand for.
 
 A missing verbatim fact blocks approval; a number that does not fit is a warning, because on translations by
-people that check is wrong in 1 to 8 % of the sentences, by language; a small number that is missing may have been
-written as a word and is noted. What no such check sees: a lost "not", two numbers that changed places.
+people that check is wrong in 1 to 8 % of the sentences, by language; a small number that is missing may have
+been written as a word and is noted. What no such check sees: a lost "not", two numbers that changed places.
 """
 
 from __future__ import annotations
@@ -18,11 +18,10 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from enum import StrEnum
 from functools import cache
 
-from babel import Locale, UnknownLocaleError
+from notify.translation.numbers import Number, fold_digits, number_words, numbers, unpaired
 
 Span = tuple[int, int]
 """Where something stands in a text: start and end, in characters."""
@@ -76,21 +75,6 @@ class Fact:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
-    """A number in digits, and everything that it can stand for."""
-
-    text: str
-    start: int
-    end: int
-    readings: frozenset[str]
-
-    @property
-    def small(self) -> bool:
-        """Whether a translator may well write it as a word."""
-        return self.text.isdigit() and int(self.text) <= 12
-
-
 def check(
     source: str, target: str, keep: Iterable[str] = (), source_language: str = "en"
 ) -> tuple[TextFinding, ...]:
@@ -122,9 +106,6 @@ def check(
 def blocks(findings: Iterable[TextFinding]) -> bool:
     """Whether any finding forbids approval."""
     return any(finding.severity is Severity.BLOCKING for finding in findings)
-
-
-# --- verbatim facts
 
 
 # Letters and digits of alphabets whose words blanks divide: a fact inside such a word is another fact.
@@ -254,172 +235,16 @@ def _added_fact(fact: Fact) -> TextFinding:
     return TextFinding(Severity.BLOCKING, fact.kind, message, fact.text, target=(fact.start, fact.end))
 
 
-# --- numbers
-
-
-_FULL_WIDTH = {ord("："): ":", ord("．"): ".", ord("，"): ",", ord("％"): "%"}
-
-_NUMBER = re.compile(
-    r"(?P<hour>\d{1,2})(?::|\s?(?:[hH点點時时시]|giờ)\s?)(?:(?P<minute>[0-5]\d)(?!\d)|(?P<half>[半반]))"
-    r"|\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?!\d)"
-    r"|\d+(?:[.,'’\u066b\u066c]\d+)*"
-)
-# "6 p.m.", and the first of "6 to 8 p.m.", where the mark may be meant for both
-_HALF_OF_DAY = re.compile(
-    r"(?P<range>\s?(?:[-–—]|to|and|or|until|till|through)\s?\d{1,2}(?::\d\d)?)?\s?(?P<half>[ap])\.?\s?m(?![a-z])",
-    re.IGNORECASE,
-)
-_POWERS = {
-    2: "hundred",
-    3: "thousand mil mille tausend tusen tisíc tys тыс тысяч тысячи тысяча тисяч тисячі ألف آلاف هزار "
-    "nghìn ngàn ribu elfu हज़ार हजार 千 천",
-    4: "万 萬 만",
-    5: "lakh लाख",
-    6: "million millions millón millones milhão milhões milione milioni Millionen miljoen milyon milion "
-    "milioane миллион миллиона миллионов млн мільйон мільйонів مليون ملايين میلیون triệu juta",
-    7: "crore करोड़",
-    8: "億 亿 억",
-    9: "billion milliard milliards miliardi Milliarde Milliarden miliar milyar миллиард миллиардов млрд "
-    "مليار tỷ tỉ",
-}
-_SCALES = {word: power for power, words in _POWERS.items() for word in words.split()}
-_SCALE = re.compile(
-    r"\s?(" + "|".join(sorted(map(re.escape, _SCALES), key=len, reverse=True)) + r")(?![a-z])"
-)
-
-
-def fold_digits(text: str) -> str:
-    """The text with the decimal digits of every script as 0 to 9; nothing else moves."""
-    return "".join(_fold(char) for char in text) if not text.isascii() else text
-
-
-def _fold(char: str) -> str:
-    digit = unicodedata.decimal(char, None)
-    return str(digit) if digit is not None else _FULL_WIDTH.get(ord(char), char)
-
-
-def numbers(text: str) -> list[Number]:
-    """The numbers of a text that are written in digits, in their order."""
-    text = fold_digits(text)
-    return [number for found in _NUMBER.finditer(text) for number in _read(found, text)]
-
-
-def _read(found: re.Match[str], text: str) -> Iterator[Number]:
-    after = text[found.end() : found.end() + 24]
-    half = _half_of_day(after)
-    if found["hour"]:
-        minute = found["minute"] or "30"
-        yield Number(found.group(), *found.span(), frozenset(_clock(int(found["hour"]), minute, half)))
-    elif _is_date(found.group()):
-        for part in re.finditer(r"\d+", found.group()):
-            start = found.start() + part.start()
-            yield Number(part.group(), start, start + len(part.group()), frozenset({_plain(part.group())}))
-    else:
-        yield Number(found.group(), *found.span(), frozenset(_amount(found.group(), after, half)))
-
-
-def _half_of_day(after: str) -> str:
-    """`a` or `p` where the mark is this number's own; empty where it has none or shares another's."""
-    found = _HALF_OF_DAY.match(after)
-    return found["half"].lower() if found and not found["range"] else ""
-
-
-def _clock(hour: int, minute: str, half: str) -> set[str]:
-    """The times that a written hour can mean: without a mark, both halves of the day."""
-    hours = {hour % 24 if hour < 25 else hour}
-    if 1 <= hour <= 12:
-        hours = {"a": {hour % 12}, "p": {hour % 12 + 12}}.get(half, {hour, hour % 12, hour % 12 + 12})
-    return {f"{each}:{minute}" for each in hours}
-
-
-def _is_date(token: str) -> bool:
-    """Whether a token is several numbers: 14.03.2026 is, 1.250.000 and 1,00,000 are not."""
-    groups, separators = re.split(r"\D", token), re.findall(r"\D", token)
-    return len(groups) > 2 and len(set(separators)) == 1 and not _is_grouped(groups)
-
-
-def _is_grouped(groups: list[str]) -> bool:
-    """Whether groups of digits are one whole number: by thousands, or the Indian way."""
-    *middle, last = groups[1:]
-    return (
-        len(last) == 3
-        and 1 <= len(groups[0]) <= 3
-        and (all(len(group) == 3 for group in middle) or all(len(group) == 2 for group in middle))
-    )
-
-
-def _amount(token: str, after: str, half: str) -> set[str]:
-    values = _values(token)
-    if token.isdigit() and int(token) <= 24:
-        times = _clock(int(token), "00", half)
-        return times if half else values | times | _scaled(values, after)
-    if clock := re.fullmatch(r"(\d{1,2})\.([0-5]\d)", token):  # 18.30, as in German or Finnish
-        values |= _clock(int(clock[1]), clock[2], half)
-    if re.fullmatch(r"\d{3}0", token) and after.startswith("s"):  # the 1960s, "los 60"
-        values.add(token[2:])
-    return values | _scaled(values, after)
-
-
-def _values(token: str) -> set[str]:
-    """What a token is worth, with its marks read as groups or as a decimal point."""
-    groups, separators = re.split(r"\D", token), re.findall(r"\D", token)
-    if not separators:
-        return {_plain(token)}
-    values = {_plain("".join(groups))} if _is_grouped(groups) else set()
-    if separators[-1] in ".,\u066b" and separators[-1] not in separators[:-1]:
-        values.add(_plain("".join(groups[:-1]) + "." + groups[-1]))
-    return values or {_plain("".join(groups))}
-
-
-def _plain(number: str) -> str:
-    """One way to write a value: no zeros that do not count."""
-    whole, _, fraction = number.partition(".")
-    fraction = fraction.rstrip("0")
-    return (whole.lstrip("0") or "0") + (f".{fraction}" if fraction else "")
-
-
-def _scaled(values: Iterable[str], after: str) -> set[str]:
-    scale = _SCALE.match(after)
-    if not scale:
-        return set()
-    return {_plain(f"{Decimal(value).scaleb(_SCALES[scale[1]]):f}") for value in values}
-
-
 def _compare_numbers(
     wanted: list[Number], present: list[Number], source: str, language: str
 ) -> Iterator[TextFinding]:
-    missing, added = _unpaired(wanted, present)
-    words = _words(source, language)
-    strange = _unexplained(added, words.values)
+    missing, added = unpaired(wanted, present)
+    words = number_words(source, language)
+    strange = words.unexplained(added)
     for number in missing:
         yield _missing_number(number, maybe_a_word=number.small and not strange)
     for number in strange:
-        yield _added_number(number, maybe_a_word=words.more or (not words.known and number.small))
-
-
-def _unpaired(wanted: list[Number], present: list[Number]) -> tuple[list[Number], list[Number]]:
-    """What remains on either side when numbers that can mean the same are taken away in pairs."""
-    left, right = list(wanted), list(present)
-    for same in (lambda a, b: a.readings == b.readings, lambda a, b: bool(a.readings & b.readings)):
-        for number in list(left):
-            twin = next((other for other in right if same(number, other)), None)
-            if twin is not None:
-                left.remove(number)
-                right.remove(twin)
-    return left, right
-
-
-def _unexplained(added: Iterable[Number], words: Iterable[frozenset[str]]) -> list[Number]:
-    """Those numbers that no word of the source stands for; a word explains one number."""
-    left = list(words)
-    strange: list[Number] = []
-    for number in added:
-        word = next((values for values in left if values & number.readings), None)
-        if word is None:
-            strange.append(number)
-        else:
-            left.remove(word)
-    return strange
+        yield _added_number(number, maybe_a_word=words.larger or (not words.known and number.small))
 
 
 def _missing_number(number: Number, *, maybe_a_word: bool) -> TextFinding:
@@ -434,55 +259,3 @@ def _added_number(number: Number, *, maybe_a_word: bool) -> TextFinding:
     severity = Severity.NOTE if maybe_a_word else Severity.WARNING
     message = f"The translation has the number {number.text}, which the source does not have in digits."
     return TextFinding(severity, Kind.NUMBER, message, number.text, target=(number.start, number.end))
-
-
-# --- numbers that the source says in words
-
-
-@dataclass(frozen=True, slots=True)
-class _Words:
-    """What the words of a source say in numbers."""
-
-    values: tuple[frozenset[str], ...]  # of each word that is a number, a time or a month
-    more: bool  # some word stands for a larger number, which is not worked out
-    known: bool  # the number words of this language are known
-
-
-_UNITS = "zero one two three four five six seven eight nine ten eleven twelve"
-_ORDINALS = "zeroth first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
-_LARGER = (
-    "thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty "
-    "ninety hundred hundreds thousand thousands million millions billion billions dozen dozens half quarter"
-)
-_ENGLISH = {
-    **{word: _amount(str(value), "", "") for value, word in enumerate(_UNITS.split())},
-    **{word: {str(value)} for value, word in enumerate(_ORDINALS.split())},
-    "once": {"1"},
-    "twice": {"2"},
-    "noon": {"12", "12:00"},
-    "midnight": {"0:00", "12", "12:00", "24"},
-}
-
-
-def _words(source: str, language: str) -> _Words:
-    words = re.findall(r"[^\W\d_]+", source)
-    english = language.split("-")[0] == "en"
-    values = [_word(word, language, english=english) for word in words]
-    larger = english and not set(_LARGER.split()).isdisjoint(word.lower() for word in words)
-    return _Words(tuple(filter(None, values)), larger, english)
-
-
-def _word(word: str, language: str, *, english: bool) -> frozenset[str]:
-    month = _months(language).get(word)
-    return frozenset({month} if month else _ENGLISH.get(word.lower(), ()) if english else ())
-
-
-@cache
-def _months(language: str) -> dict[str, str]:
-    """The number of each month by its name, long and short, as the language writes it."""
-    try:
-        months = Locale.parse(language, sep="-").months["format"]
-    except (UnknownLocaleError, ValueError):
-        return {}
-    names = [(name, number) for width in ("wide", "abbreviated") for number, name in months[width].items()]
-    return {name.rstrip("."): str(number) for name, number in names}
