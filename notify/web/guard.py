@@ -1,0 +1,108 @@
+"""What holds for every request: strict headers, bodies with an end, errors that tell nothing."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterable
+from pathlib import Path
+
+import structlog
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = structlog.get_logger()
+
+_FRAMES = 5  # of a defect's traceback, in the log
+
+# Pages load their own style sheet and script, talk to their own server, and nothing else.
+POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",  # tokens and tickets are in addresses
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+class TooLarge(ValueError):
+    """The body of a request is longer than it may be."""
+
+
+async def read_body(request: Request, most: int) -> bytes:
+    """The body of a request.
+
+    Args:
+        request: whose body has not been read yet.
+        most: bytes it may have.
+
+    Raises:
+        TooLarge: it has more.
+    """
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > most:
+        raise TooLarge
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most:
+            raise TooLarge
+    return bytes(body)
+
+
+class Guard:
+    """Adds the headers where a page has none of its own, and turns a defect into a plain 500.
+
+    Paths under `except_under` are left alone: what is mounted there knows what it needs.
+    """
+
+    def __init__(self, app: ASGIApp, except_under: Iterable[str] = ()) -> None:
+        self.app = app
+        self.except_under = tuple(except_under)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].startswith(self.except_under):
+            await self.app(scope, receive, send)
+            return
+        started = False
+
+        async def guarded(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                _add_headers(message)
+            await send(message)
+
+        try:
+            await self.app(scope, receive, guarded)
+        except Exception as error:
+            # Neither the path (it may hold a token) nor the error's text (it may hold an address) is logged.
+            log.error(  # noqa: TRY400
+                "request_failed", route=_route(scope), error=type(error).__name__, where=where(error)
+            )
+            if started:
+                raise RuntimeError("A page broke off half-way; see request_failed in the log.") from None
+            await PlainTextResponse("Something went wrong here. Please try again.", 500)(
+                scope, receive, guarded
+            )
+
+
+def _add_headers(message: Message) -> None:
+    headers = MutableHeaders(scope=message)
+    for name, value in HEADERS.items():
+        headers.setdefault(name, value)
+
+
+def _route(scope: Scope) -> str:
+    return str(getattr(scope.get("route"), "path", "unknown"))
+
+
+def where(error: BaseException) -> str:
+    """The innermost calls, by file and line: what a traceback tells without its values."""
+    frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
+    return " > ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)

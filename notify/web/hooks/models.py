@@ -1,0 +1,32 @@
+"""What residents wrote to us."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Index, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from contacts.columns import Moment, now
+
+
+class Inbound(SQLModel, table=True):
+    """One message from a resident, kept once however often the provider tells us.
+
+    The text is kept of replies only, for staff to read. The words of a yes or no are in the consent ledger.
+    """
+
+    __table_args__ = (
+        UniqueConstraint("channel", "provider_id"),
+        Index("ix_inbound_kind", "kind", "id"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    channel: str
+    kind: str  # a channels.contract.EventKind
+    endpoint_id: int | None = Field(default=None, foreign_key="endpoint.id", index=True)
+    address_hash: str = ""  # of somebody we do not know: keyed, so that it cannot be guessed
+    text: str = Field(default="", repr=False)
+    language: str = ""  # BCP 47, where the keyword or the client told it
+    provider_id: str | None = None  # None: the provider gives its messages no id
+    at: datetime = Field(default_factory=now, sa_type=Moment)

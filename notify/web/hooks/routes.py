@@ -1,0 +1,75 @@
+"""`POST /hooks/{channel}`: the one address that each provider calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
+
+from channels.contract import Answer, CallbackRefused, CallbackRequest, Channel, Event
+from notify.hub import Hub
+from notify.web.guard import TooLarge, read_body
+from notify.web.hooks.intake import Intake, NotTaken
+from notify.web.hooks.residents import Residents
+
+log = structlog.get_logger()
+
+LARGEST = 1_000_000  # bytes of a callback
+
+
+class Hooks:
+    """Receives what providers call back, for the channels that are on."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._channels = hub.channels
+        self._public_url = hub.settings.public_url
+        self._intake = Intake(hub.database, Residents(hub).take)
+
+    def router(self) -> APIRouter:
+        """The routes."""
+        router = APIRouter()
+        router.add_api_route("/hooks/{name}", self.receive, methods=["POST"])
+        return router
+
+    async def receive(self, name: str, request: Request) -> Response:
+        """Check one callback, enter what it says, and answer in the provider's own way."""
+        channel = self._channels.get(name)
+        if channel is None:
+            return PlainTextResponse("There is no such channel, or it is off.", 404)
+        try:
+            events = channel.read_callback(await self._as_signed(request))
+        except TooLarge:
+            return PlainTextResponse(f"The body has more than {LARGEST} bytes.", 413)
+        except CallbackRefused as refusal:
+            log.warning("callback_refused", channel=name, reason=str(refusal))
+            return PlainTextResponse(str(refusal), 403)
+        try:
+            texts = await self._intake.enter(channel, events)
+        except NotTaken:
+            return PlainTextResponse("This could not be kept. Please call again.", 503)
+        return _reply(_answer(channel, events, texts))
+
+    async def _as_signed(self, request: Request) -> CallbackRequest:
+        """The request with the URL that the provider called; the city's proxy may have changed it since."""
+        query = request.scope["query_string"].decode("latin-1")
+        base = self._public_url or str(request.base_url).rstrip("/")
+        return CallbackRequest(
+            url=f"{base}{request.url.path}{'?' if query else ''}{query}",
+            headers={key.lower(): value for key, value in request.headers.items()},
+            body=await read_body(request, LARGEST),
+        )
+
+
+def _answer(channel: Channel, events: Sequence[Event], texts: Sequence[str]) -> Answer | None:
+    """The reply with a text for the resident, if any; a reply carries one."""
+    pairs = list(zip(events, texts, strict=True))
+    chosen = next((pair for pair in pairs if pair[1]), pairs[-1] if pairs else None)
+    return channel.answer(*chosen) if chosen else None
+
+
+def _reply(answer: Answer | None) -> Response:
+    if answer is None:
+        return Response(status_code=204)
+    return Response(answer.body, media_type=answer.media_type)
