@@ -30,7 +30,7 @@ from channels.pacing import fan_out
 from channels.sms import callbacks, checks
 from channels.sms.codes import CODES, Code, seconds_to_tomorrow, verdict_for
 from channels.sms.composing import compose
-from channels.sms.http import NeverSent, NoAnswer, ProviderSaidNo, twilio_client
+from channels.sms.http import UNREADABLE, NeverSent, NoAnswer, ProviderSaidNo, twilio_client
 from channels.sms.keywords import fold
 from channels.sms.settings import SmsSettings
 
@@ -114,7 +114,7 @@ class SmsChannel:
             return Outcome(message.key, Verdict.UNREACHABLE, detail=f"No connection to Twilio ({error})")
         except NoAnswer as error:
             return Outcome(message.key, Verdict.UNKNOWN, detail=f"Twilio did not answer ({error})")
-        except (ValueError, TypeError, AttributeError):  # what the SDK raises over a body that is no message
+        except UNREADABLE:
             return _unreadable(message)
         if not _MESSAGE_SID.fullmatch(str(created.sid)):
             return _unreadable(message)
@@ -143,7 +143,7 @@ class SmsChannel:
             records = await messages.list_async(
                 to=message.address, limit=_MOST_RECORDS, page_size=_MOST_RECORDS
             )
-        except (ProviderSaidNo, NeverSent, NoAnswer, ValueError, TypeError, AttributeError):
+        except (ProviderSaidNo, NeverSent, NoAnswer, *UNREADABLE):
             return None
         return found(records, message, since, datetime.now(UTC))
 

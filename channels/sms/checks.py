@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 from channels.contract import City, Finding, Level
 from channels.sms.callbacks import PATH
 from channels.sms.codes import CODES
-from channels.sms.http import NeverSent, NoAnswer, ProviderSaidNo, twilio_client
+from channels.sms.http import UNREADABLE, NeverSent, NoAnswer, ProviderSaidNo, twilio_client
 from channels.sms.settings import SmsSettings, is_loopback
 
 _TOLL_FREE = re.compile(r"\+18(00|33|44|55|66|77|88)\d{7}")
-_FAILURES = (ProviderSaidNo, NeverSent, NoAnswer, ValueError, TypeError, AttributeError)
+_FAILURES = (ProviderSaidNo, NeverSent, NoAnswer, *UNREADABLE)
 
 
 def _ok(subject: str, message: str) -> Finding:
@@ -31,7 +31,7 @@ def _error(subject: str, message: str, cure: str) -> Finding:
 
 async def run(settings: SmsSettings, city: City) -> list[Finding]:
     """Every finding: first what the settings say by themselves, then what Twilio says of them."""
-    findings = [*_addresses(settings, city), *_sender_kind(settings)]
+    findings = list(of_settings(settings, city))
     async with twilio_client(settings) as client:
         findings.append(await _account(client, settings))
         if findings[-1].level is not Level.ERROR:
@@ -40,6 +40,12 @@ async def run(settings: SmsSettings, city: City) -> list[Finding]:
 
 
 # -- what the settings say
+
+
+def of_settings(settings: SmsSettings, city: City) -> Iterator[Finding]:
+    """What can be said without asking anybody."""
+    yield from _addresses(settings, city)
+    yield from _sender_kind(settings)
 
 
 def _addresses(settings: SmsSettings, city: City) -> Iterator[Finding]:

@@ -16,8 +16,9 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlencode
 
-from aiohttp import BasicAuth, ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, encode_basic_auth
 from aiohttp.client_exceptions import ClientConnectorError, ConnectionTimeoutError
+from twilio.base.exceptions import TwilioException
 from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
@@ -31,6 +32,10 @@ _silent = logging.Logger(
 )  # tied to no handler: what the SDK's base class might log goes nowhere
 # The SDK reads TWILIO_EDGE and TWILIO_REGION and would bend a local address with them.
 _NO_ENVIRONMENT = {"TWILIO_EDGE": "", "TWILIO_REGION": ""}
+
+
+# What the SDK raises over a body that is not what it expects; it checks nothing before it looks inside.
+UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, TwilioException)
 
 
 class ProviderSaidNo(Exception):
@@ -75,7 +80,7 @@ class QuietHttpClient(AsyncHttpClient):  # type: ignore[misc]  # the SDK is not 
         params: Mapping[str, object] | None = None,
         data: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
-        auth: tuple[str, str] | None = None,
+        auth: tuple[str, str] | None = None,  # noqa: ARG002 - the session has it, encoded once
         timeout: float | None = None,  # noqa: ARG002 - the session's own timeouts hold
         allow_redirects: bool = False,
     ) -> Response:
@@ -93,7 +98,6 @@ class QuietHttpClient(AsyncHttpClient):  # type: ignore[misc]  # the SDK is not 
                 params={name: str(value) for name, value in params.items()} if params else None,
                 data=urlencode(data, doseq=True).encode() if data else None,
                 headers=headers,
-                auth=BasicAuth(*auth) if auth else None,
                 allow_redirects=allow_redirects,
             ) as response:
                 text = await response.text(encoding="utf-8", errors="replace")
@@ -153,6 +157,9 @@ async def twilio_client(settings: SmsSettings) -> AsyncIterator[Client]:
 
 def _session(settings: SmsSettings) -> ClientSession:
     return ClientSession(
+        headers={
+            "Authorization": encode_basic_auth(settings.account_sid, settings.auth_token.get_secret_value())
+        },
         connector=TCPConnector(limit=settings.concurrency),
         # `total` only ends an answer that trickles; connecting and silence have their own limits before it.
         timeout=ClientTimeout(
