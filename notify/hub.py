@@ -12,6 +12,7 @@ from notify.dispatch.engine import Engine
 from notify.rendering import Renderer
 from notify.settings import Ground, SettingsError, load
 from notify.tokens import Tokens
+from notify.translation.argos import ArgosEngine
 
 
 class Hub:
@@ -58,6 +59,11 @@ class Hub:
     def tokens(self) -> Tokens:
         """Makes and reads residents' tokens."""
         return Tokens(self.settings.key())
+
+    @cached_property
+    def translator(self) -> ArgosEngine:
+        """The machine that drafts translations, from the packages installed here."""
+        return ArgosEngine(self.settings.models)
 
     def engine(self) -> Engine:
         """An engine over this hub's database and channels."""

@@ -67,7 +67,12 @@ def sign(session: Session, playbook: Playbook, languages: Iterable[str], signer:
             )
         )
         audit.record(
-            session, signer.email, "playbook.sign", f"playbook {playbook.name}", language=language, digest=digest
+            session,
+            signer.email,
+            "playbook.sign",
+            f"playbook {playbook.name}",
+            language=language,
+            digest=digest,
         )
     session.flush()
     return new
@@ -104,4 +109,6 @@ def load(name: str, directory: Path | None) -> Playbook:
 
 
 def _text(text: PlaybookText) -> Text:
-    return Text(text.title, text.short, text.body, tuple(Action(each.label, each.value) for each in text.actions))
+    return Text(
+        text.title, text.short, text.body, tuple(Action(each.label, each.value) for each in text.actions)
+    )

@@ -49,7 +49,9 @@ def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, IsADirectoryError):
-        raise ValueError("this is no IANA time zone; write one like America/Chicago or Europe/London") from None
+        raise ValueError(
+            "this is no IANA time zone; write one like America/Chicago or Europe/London"
+        ) from None
     return name
 
 
@@ -76,7 +78,9 @@ class CitySettings(BaseModel):
     sender: str = Field(default="Office of the Mayor", max_length=60)
     phone: str = Field(default="", max_length=40)
     postal_address: list[str] = Field(default_factory=list, max_length=6)
-    languages: list[Annotated[str, AfterValidator(_tag)]] = Field(default_factory=lambda: ["en"], min_length=1)
+    languages: list[Annotated[str, AfterValidator(_tag)]] = Field(
+        default_factory=lambda: ["en"], min_length=1
+    )
     currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
     quiet_from: time | None = time(21, 0)  # no text message between these, local time (R10)
     quiet_until: time | None = time(8, 0)
@@ -90,7 +94,9 @@ class SendingSettings(BaseModel):
     retry_seconds: float = Field(default=30, gt=0)  # before the second try; doubles with every further one
     retry_longest_seconds: float = Field(default=3600, gt=0)
     window_hours: float = Field(default=24, gt=0)  # after that a message is old news: failed, not sent
-    refused_share: float = Field(default=0.02, gt=0, le=1)  # more than this refused: the channel stops (R: 30007)
+    refused_share: float = Field(
+        default=0.02, gt=0, le=1
+    )  # more than this refused: the channel stops (R: 30007)
     refused_least: int = Field(default=10, ge=1)  # ... and at least so many
     slot_grace_minutes: float = Field(default=15, gt=0)  # a timetable's slot missed by more asks a person
     settle_seconds: float = Field(default=60, ge=0)  # before a provider is asked about an unknown
@@ -159,7 +165,11 @@ class Ground(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Given values first, then the environment, then the file."""
-        return init_settings, _Environment(settings_cls), TomlConfigSettingsSource(settings_cls, cls.toml_path)
+        return (
+            init_settings,
+            _Environment(settings_cls),
+            TomlConfigSettingsSource(settings_cls, cls.toml_path),
+        )
 
 
 class _Environment(EnvSettingsSource):
@@ -180,7 +190,9 @@ def _read_secret(variable: str, path: Path) -> str:
         return path.read_text("utf-8").strip()
     except OSError as error:
         raise SettingsError(
-            [f"{variable.upper()}_FILE: the file cannot be read ({error.strerror}). Name a file this user may read."]
+            [
+                f"{variable.upper()}_FILE: the file cannot be read ({error.strerror}). Name a file this user may read."
+            ]
         ) from None
 
 
@@ -228,7 +240,9 @@ def load(file: Path | None = None, **given: Any) -> Ground:
     """
     path = file or Path(os.environ.get(CONFIG_VARIABLE, DEFAULT_FILE))
     if (file or CONFIG_VARIABLE in os.environ) and not path.is_file():
-        raise SettingsError([f"There is no settings file {path}. Run `notify init`, or correct {CONFIG_VARIABLE}."])
+        raise SettingsError(
+            [f"There is no settings file {path}. Run `notify init`, or correct {CONFIG_VARIABLE}."]
+        )
     model = settings_class()
     _refuse_unknown_variables(model)
     # A subclass, so that two loads with different files do not share the path.

@@ -45,6 +45,16 @@ _MAY: dict[Deed, frozenset[Role]] = {
 }
 
 
+_MADE_FOR = {
+    Deed.DRAFT: Role.AUTHOR,
+    Deed.APPROVE: Role.APPROVER,
+    Deed.TRANSLATE: Role.TRANSLATOR,
+    Deed.KEEP_LISTS: Role.LIAISON,
+    Deed.DISPATCH: Role.APPROVER,
+    Deed.SCHEDULE: Role.APPROVER,
+}
+
+
 class StaffError(ValueError):
     """Nobody of that name, or not allowed; the message names the cure."""
 
@@ -70,7 +80,13 @@ class Staff(SQLModel, table=True):
 
 
 def add(
-    session: Session, email: str, roles: list[Role], *, name: str = "", password: str = "", actor: str = "system"
+    session: Session,
+    email: str,
+    roles: list[Role],
+    *,
+    name: str = "",
+    password: str = "",
+    actor: str = "system",
 ) -> Staff:
     """Add a person, or more roles to one who is there.
 
@@ -97,7 +113,9 @@ def find(session: Session, email: str) -> Staff:
     """
     person = session.exec(select(Staff).where(Staff.email == _address(email))).first()
     if person is None or not person.active:
-        raise StaffError(f"There is no member of staff {email}. Add one: notify staff add {email} --role ROLE")
+        raise StaffError(
+            f"There is no member of staff {email}. Add one: notify staff add {email} --role ROLE"
+        )
     return person
 
 
@@ -120,9 +138,8 @@ def only_one_who_may(session: Session, deed: Deed) -> Staff:
     Raises:
         StaffError: none or several; the caller has to say who.
     """
-    made_for = {Deed.DRAFT: Role.AUTHOR, Deed.KEEP_LISTS: Role.LIAISON, Deed.APPROVE: Role.APPROVER}.get(deed)
     people = [person for person in session.exec(select(Staff)) if person.may(deed)]
-    first = [person for person in people if made_for and person.has(made_for)] or people
+    first = [person for person in people if person.has(_MADE_FOR[deed])] or people
     if len(first) != 1:
         who = "nobody on the staff may" if not first else f"{len(first)} people may"
         raise StaffError(f"Say who you are with --as EMAIL (or NOTIFY_AS): {who} {deed}.")

@@ -55,7 +55,13 @@ class Origin(StrEnum):
     HUMAN = "human"
 
 
-TITLE_MAX, SHORT_MAX, BODY_MAX, ACTIONS_MAX, LABEL_MAX = 200, 900, 20_000, 6, 80  # characters; actions in number
+TITLE_MAX, SHORT_MAX, BODY_MAX, ACTIONS_MAX, LABEL_MAX = (
+    200,
+    900,
+    20_000,
+    6,
+    80,
+)  # characters; actions in number
 
 
 class StatementError(ValueError):
@@ -128,7 +134,9 @@ class Wording(SQLModel):
 
     def text(self) -> Text:
         """The words."""
-        return Text(self.title, self.short, self.body, tuple(Action(**item) for item in json.loads(self.actions)))
+        return Text(
+            self.title, self.short, self.body, tuple(Action(**item) for item in json.loads(self.actions))
+        )
 
     def take(self, text: Text) -> None:
         """Replace the words."""
@@ -206,7 +214,9 @@ def parse(source: str) -> Draft:
     series = str(head.get("series") or "")
     if not re.fullmatch(r"[\w-]{0,40}", series):
         problems.append("series: use up to 40 letters, digits and dashes.")
-    text = Text(_plain(head.get("title")), _plain(head.get("short")), body, _actions(head.get("actions"), problems))
+    text = Text(
+        _plain(head.get("title")), _plain(head.get("short")), body, _actions(head.get("actions"), problems)
+    )
     problems += check_text(text)
     if problems:
         raise StatementError(*problems)
@@ -220,7 +230,9 @@ def _plain(value: object) -> str:
 def _actions(value: object, problems: list[str]) -> tuple[Action, ...]:
     if value is None:
         return ()
-    if not isinstance(value, list) or not all(isinstance(item, dict) and set(item) == {"label", "value"} for item in value):
+    if not isinstance(value, list) or not all(
+        isinstance(item, dict) and set(item) == {"label", "value"} for item in value
+    ):
         problems.append("actions: write a list, each item with label: and value:.")
         return ()
     return tuple(Action(_plain(item["label"]), _plain(item["value"])) for item in value)
@@ -237,10 +249,14 @@ def check_text(text: Text) -> list[str]:
         if not value.strip():
             problems.append(f"{name}: it is empty. Write it.")
         elif len(value) > most:
-            problems.append(f"{name}: {len(value)} characters, at most {most}. Shorten it by {len(value) - most}.")
+            problems.append(
+                f"{name}: {len(value)} characters, at most {most}. Shorten it by {len(value) - most}."
+            )
         problems += [f"{name}: {fault}" for fault in _faults(value, one_line=name != "body")]
     if len(text.actions) > ACTIONS_MAX:
-        problems.append(f"actions: {len(text.actions)} of them, at most {ACTIONS_MAX}. Keep those that matter most.")
+        problems.append(
+            f"actions: {len(text.actions)} of them, at most {ACTIONS_MAX}. Keep those that matter most."
+        )
     for number, action in enumerate(text.actions, 1):
         problems += [f"actions, item {number}: {fault}" for fault in _action_faults(action)]
     return problems
@@ -280,7 +296,10 @@ def _is_reachable(value: str) -> bool:
             return False
         return True
     # Short numbers such as 988 or 211 are what a crisis statement points to.
-    return bool(re.fullmatch(r"\+?[\d\s().-]{3,30}", value)) and 3 <= len(phonenumbers.normalize_digits_only(value)) <= 15
+    return (
+        bool(re.fullmatch(r"\+?[\d\s().-]{3,30}", value))
+        and 3 <= len(phonenumbers.normalize_digits_only(value)) <= 15
+    )
 
 
 def draft(session: Session, draft: Draft, author: Staff) -> Statement:
@@ -296,7 +315,9 @@ def draft(session: Session, draft: Draft, author: Staff) -> Statement:
     session.flush()
     revision = _add_revision(session, statement, draft.text, author)
     for language, text in sorted(draft.translations.items()):
-        _add_playbook_translation(session, statement, revision, language, text, signed=language in draft.signed)
+        _add_playbook_translation(
+            session, statement, revision, language, text, signed=language in draft.signed
+        )
     audit.record(session, author.email, "statement.draft", _subject(statement), playbook=draft.playbook)
     return statement
 
@@ -318,7 +339,7 @@ def edit(session: Session, statement: Statement, text: Text, editor: Staff) -> N
     audit.record(session, editor.email, "statement.edit", _subject(statement), revision=statement.revision)
 
 
-def submit(session: Session, statement: Statement, actor: Staff) -> None:
+def submit(session: Session, statement: Statement, actor: str) -> None:
     """Hand a draft over for approval.
 
     Raises:
@@ -326,7 +347,7 @@ def submit(session: Session, statement: Statement, actor: Staff) -> None:
     """
     _move(statement, {State.DRAFT}, State.REVIEW)
     session.add(statement)
-    audit.record(session, actor.email, "statement.submit", _subject(statement), revision=statement.revision)
+    audit.record(session, actor, "statement.submit", _subject(statement), revision=statement.revision)
 
 
 def approve(session: Session, statement: Statement, approver: Staff) -> Approval:
@@ -339,7 +360,9 @@ def approve(session: Session, statement: Statement, approver: Staff) -> Approval
     if not approver.may(Deed.APPROVE):
         raise StaffError(f"{approver.email} may not approve: this needs the role approver.")
     if approver.id in writers(session, statement):
-        raise StaffError(f"{approver.email} wrote or edited {statement.reference}. A second person has to approve it.")
+        raise StaffError(
+            f"{approver.email} wrote or edited {statement.reference}. A second person has to approve it."
+        )
     _move(statement, {State.REVIEW}, State.APPROVED)
     texts = ready_texts(session, statement)
     approval = Approval(
@@ -359,7 +382,7 @@ def approve(session: Session, statement: Statement, approver: Staff) -> Approval
     return approval
 
 
-def withdraw(session: Session, statement: Statement, actor: Staff) -> None:
+def withdraw(session: Session, statement: Statement, actor: str) -> None:
     """Take the statement back: what has not been sent will not be.
 
     Raises:
@@ -368,7 +391,7 @@ def withdraw(session: Session, statement: Statement, actor: Staff) -> None:
     _move(statement, {State.DRAFT, State.REVIEW, State.APPROVED}, State.WITHDRAWN)
     statement.withdrawn_at = now()
     session.add(statement)
-    audit.record(session, actor.email, "statement.withdraw", _subject(statement))
+    audit.record(session, actor, "statement.withdraw", _subject(statement))
 
 
 def words_changed(session: Session, statement: Statement, actor: str) -> None:
@@ -445,24 +468,33 @@ def require_approved(session: Session, statement_id: int) -> dict[str, Text]:
     """
     statement = find(session, statement_id)
     if statement.state != State.APPROVED:
-        raise NotApproved(f"{statement.reference} is {_said(statement.state)}, not approved. {_cure(statement)}")
+        raise NotApproved(
+            f"{statement.reference} is {_said(statement.state)}, not approved. {_cure(statement)}"
+        )
     texts = ready_texts(session, statement)
     approval = last_approval(session, statement)
     if approval is None or approval.content_hash != content_hash(statement, texts):
-        raise NotApproved(f"{statement.reference} has changed since it was approved. Submit and approve it again.")
+        raise NotApproved(
+            f"{statement.reference} has changed since it was approved. Submit and approve it again."
+        )
     return texts
 
 
 def last_approval(session: Session, statement: Statement) -> Approval | None:
     """The newest signature under the statement."""
     return session.exec(
-        select(Approval).where(Approval.statement_id == statement.id).order_by(col(Approval.id).desc()).limit(1)
+        select(Approval)
+        .where(Approval.statement_id == statement.id)
+        .order_by(col(Approval.id).desc())
+        .limit(1)
     ).first()
 
 
 def writers(session: Session, statement: Statement) -> set[int]:
     """The staff who wrote what would be signed: the author, the last editor, the translations' editors."""
-    editors = {translation.editor_id for translation in translations(session, statement) if translation.approved_at}
+    editors = {
+        translation.editor_id for translation in translations(session, statement) if translation.approved_at
+    }
     return {statement.author_id, source(session, statement).editor_id} | {each for each in editors if each}
 
 
@@ -487,7 +519,12 @@ def _cure(statement: Statement) -> str:
 
 def _add_revision(session: Session, statement: Statement, text: Text, editor: Staff) -> Revision:
     revision = Revision(
-        statement_id=_id(statement), number=statement.revision, editor_id=_id(editor), title="", short="", body=""
+        statement_id=_id(statement),
+        number=statement.revision,
+        editor_id=_id(editor),
+        title="",
+        short="",
+        body="",
     )
     revision.take(text)
     session.add(revision)

@@ -8,7 +8,7 @@ happens at 03:00 (R37).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -26,7 +26,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 
 from channels.contract import Channel
 from contacts.columns import Moment, now
-from notify import audit
+from notify import audit, statements
 from notify.database import Database
 from notify.dispatch import control, plan
 from notify.dispatch.models import Dispatch
@@ -105,10 +105,12 @@ _WEEKDAYS = {
 _ORDINALS = {"": 1, "other": 2, "second": 2, "2nd": 2, "third": 3, "3rd": 3, "fourth": 4, "4th": 4}
 _PLACES = {"first": 1, "second": 2, "third": 3, "fourth": 4, "last": -1}
 _EVERY = re.compile(
-    r"every (?:(?P<nth>other|second|2nd|third|3rd|fourth|4th) )?(?P<day>day|weekday|[a-z]+day)s? at (?P<time>\d{1,2}:\d{2})"
+    r"every (?:(?P<nth>other|second|2nd|third|3rd|fourth|4th) )?"
+    r"(?P<day>day|weekday|[a-z]+day)s? at (?P<time>\d{1,2}:\d{2})"
 )
 _MONTHLY = re.compile(
-    r"(?:every |the )?(?P<place>first|second|third|fourth|last) (?P<day>[a-z]+day) of (?:the|each|every) month at (?P<time>\d{1,2}:\d{2})"
+    r"(?:every |the )?(?P<place>first|second|third|fourth|last) (?P<day>[a-z]+day) "
+    r"of (?:the|each|every) month at (?P<time>\d{1,2}:\d{2})"
 )
 
 
@@ -168,7 +170,9 @@ def _local(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise TimetableError(f"{text!r} is no time. Write it like 2026-12-01T09:00, the city's own clock.") from None
+        raise TimetableError(
+            f"{text!r} is no time. Write it like 2026-12-01T09:00, the city's own clock."
+        ) from None
     return found.replace(tzinfo=None, second=0, microsecond=0)
 
 
@@ -176,7 +180,9 @@ def _cron(expression: str, start: datetime) -> Iterator[datetime]:
     try:
         yield from CronSim(expression, start)
     except CronSimError as error:
-        raise TimetableError(f"{expression!r} is no cron expression ({error}). Tuesdays at nine: 0 9 * * 2") from None
+        raise TimetableError(
+            f"{expression!r} is no cron expression ({error}). Tuesdays at nine: 0 9 * * 2"
+        ) from None
 
 
 def _words(rule: str, start: datetime) -> Iterator[datetime]:
@@ -223,19 +229,34 @@ def _at(day: datetime, clock: str) -> datetime:
     return datetime.combine(day.date(), time)
 
 
-def add(session: Session, timetable: Timetable) -> Timetable:
+def add(session: Session, timetable: Timetable, channels: Collection[str]) -> Timetable:
     """Keep a timetable.
 
+    Args:
+        session: may write.
+        timetable: not kept yet.
+        channels: the names of those that are on.
+
     Raises:
-        TimetableError: the rule is not understood, lies in the past, or the name is taken.
+        TimetableError: the rule is not understood or lies in the past, the name is taken, or there is no such
+            statement, list or channel.
     """
     if session.exec(select(Timetable).where(Timetable.name == timetable.name)).first():
-        raise TimetableError(f"There is a timetable {timetable.name!r} already. Remove it or choose another name.")
+        raise TimetableError(
+            f"There is a timetable {timetable.name!r} already. Remove it or choose another name."
+        )
     if (timetable.statement_id is None) == (not timetable.series):
         raise TimetableError("Say what to send: either --statement ID or --series NAME.")
+    if timetable.statement_id is not None:
+        statements.find(session, timetable.statement_id)
+    plan.list_id(session, timetable.list_name)
+    if off := [name for name in timetable.channels.split() if name not in channels] or not timetable.channels:
+        raise TimetableError(f"Channel {off} is off or unknown; on are: {', '.join(channels) or 'none'}.")
     first = next(upcoming(timetable, timetable.anchor), None)
     if first is None:
-        raise TimetableError(f"{timetable.rule!r} has no time ahead of {timetable.anchor:%Y-%m-%d %H:%M} UTC.")
+        raise TimetableError(
+            f"{timetable.rule!r} has no time ahead of {timetable.anchor:%Y-%m-%d %H:%M} UTC."
+        )
     timetable.next_at = first.moment
     session.add(timetable)
     session.flush()
@@ -263,6 +284,14 @@ def find(session: Session, name: str) -> Timetable:
     return found
 
 
+def last_occurrences(session: Session) -> dict[int, dict[str, str]]:
+    """The newest slot of each timetable that has had one, and what became of it."""
+    found = session.exec(select(Occurrence).order_by(col(Occurrence.due_at)))
+    return {
+        each.timetable_id: {"slot": each.slot, "state": each.state, "reason": each.reason} for each in found
+    }
+
+
 def remove(session: Session, timetable: Timetable, actor: str) -> None:
     """Let a timetable wake nobody any more; what it sent stays on record."""
     timetable.active, timetable.next_at = False, None
@@ -272,7 +301,11 @@ def remove(session: Session, timetable: Timetable, actor: str) -> None:
 
 
 def tick(
-    database: Database, settings: Ground, channels: Mapping[str, Channel], renderer: Renderer, at: datetime | None = None
+    database: Database,
+    settings: Ground,
+    channels: Mapping[str, Channel],
+    renderer: Renderer,
+    at: datetime | None = None,
 ) -> list[Occurrence]:
     """Take every slot that is due, once, and start its dispatch."""
     moment = at or now()
@@ -327,7 +360,9 @@ def _take(
         session.commit()
     for occurrence in taken:
         if occurrence.state != OccurrenceState.SENT:
-            log.warning("slot_needs_a_person", timetable=timetable_id, slot=occurrence.slot, state=occurrence.state)
+            log.warning(
+                "slot_needs_a_person", timetable=timetable_id, slot=occurrence.slot, state=occurrence.state
+            )
     return taken
 
 

@@ -141,7 +141,9 @@ def decide_unknown(session: Session, dispatch: Dispatch, actor: str, *, resend: 
     return len(keys)
 
 
-def _keys(session: Session, dispatch: Dispatch, state: str, reasons: Iterable[str] | None = None) -> list[int]:
+def _keys(
+    session: Session, dispatch: Dispatch, state: str, reasons: Iterable[str] | None = None
+) -> list[int]:
     query = select(Delivery.id).where(Delivery.dispatch_id == dispatch.id, Delivery.state == state)
     if reasons is not None:
         query = query.where(col(Delivery.reason).in_([str(reason) for reason in reasons]))

@@ -86,9 +86,7 @@ class Outbox:
 class Delivery:
     """Sends one claimed batch over one channel and writes what came of it."""
 
-    def __init__(
-        self, database: Database, channel: Channel, pacer: Pacer, settings: SendingSettings
-    ) -> None:
+    def __init__(self, database: Database, channel: Channel, pacer: Pacer, settings: SendingSettings) -> None:
         self._database, self._channel, self._pacer, self._settings = database, channel, pacer, settings
 
     async def deliver(self, claim: Claim, address: Address, journal: Journal, gate: Gate) -> None:
@@ -124,7 +122,9 @@ class Delivery:
                     await self._write(run)
         except Exception as error:
             # A defect of one channel must not stop its neighbours; what it had in hand is unknown.
-            log.error("channel_failed", channel=self._channel.name, error=type(error).__name__)
+            log.error(  # noqa: TRY400 - a trace could hold personal data
+                "channel_failed", channel=self._channel.name, error=type(error).__name__
+            )
             run.hold = f"The channel failed: {type(error).__name__}. Tell whoever looks after the hub."
 
     def _consider(self, outcome: Outcome, run: Run) -> None:
@@ -181,5 +181,3 @@ class Delivery:
             return None
         wait = self._settings.retry_seconds * 2.0 ** min(run.attempts - 1, 20)
         return now() + timedelta(seconds=min(wait, self._settings.retry_longest_seconds))
-
-

@@ -174,7 +174,8 @@ class Engine:
                 key=row.key,
                 address=row.address,
                 renderings=tuple(
-                    self._renderer.rendering(statement, texts[language], language, channel) for language in spoken
+                    self._renderer.rendering(statement, texts[language], language, channel)
+                    for language in spoken
                 ),
                 name=row.name,
                 token=self._tokens.make(Recipient(row.endpoint_id, list_id)),
@@ -200,7 +201,9 @@ class Engine:
                     asked = now()
                     await self._ask_providers()
             except Exception as error:
-                log.error("watch_failed", error=type(error).__name__)
+                log.error(  # noqa: TRY400 - a trace could hold personal data
+                    "watch_failed", error=type(error).__name__
+                )
             await asyncio.sleep(POLL)
 
     def _tick(self) -> None:
@@ -209,7 +212,9 @@ class Engine:
                 session.execute(
                     select(col(Dispatch.id), col(Dispatch.state))
                     .join(Statement, col(Statement.id) == col(Dispatch.statement_id))
-                    .where(col(Dispatch.state) == DispatchState.SENDING, col(Statement.state) == State.APPROVED)
+                    .where(
+                        col(Dispatch.state) == DispatchState.SENDING, col(Statement.state) == State.APPROVED
+                    )
                 ).all()
             )
             due = list(
@@ -277,4 +282,3 @@ def _log_failures(tasks: set[asyncio.Task[None]]) -> None:
     for task in tasks:
         if not task.cancelled() and (error := task.exception()):
             log.error("batch_failed", error=type(error).__name__)
-

@@ -34,7 +34,9 @@ class EngineLock:
         taken = self._lock_file() if self._database.is_sqlite else self._lock_server()
         if not taken:
             self.__exit__()
-            raise EngineBusy("Another process is sending from this database (`notify run`, or a wait). Leave it to it.")
+            raise EngineBusy(
+                "Another process is sending from this database (`notify run`, or a wait). Leave it to it."
+            )
         return self
 
     def __exit__(self, *exc: object) -> None:

@@ -72,7 +72,9 @@ def read(directory: Path, worker: str) -> Past:
     """What a worker's journal tells; an empty and not `whole` past where the journal is lost."""
     past = Past()
     try:
-        lines = _path(directory, worker).read_bytes().split(b"\n")[:-1]  # a last line without its end was cut off
+        lines = (
+            _path(directory, worker).read_bytes().split(b"\n")[:-1]
+        )  # a last line without its end was cut off
     except FileNotFoundError:
         return past
     for number, raw in enumerate(lines):

@@ -152,7 +152,9 @@ def give_back(session: Session, claim: Claim, in_flight: Iterable[int], *, due_a
     for start in range(0, len(keys), 500):
         session.execute(
             update(Delivery)
-            .where(col(Delivery.id).in_(keys[start : start + 500]), col(Delivery.state) == DeliveryState.SENDING)
+            .where(
+                col(Delivery.id).in_(keys[start : start + 500]), col(Delivery.state) == DeliveryState.SENDING
+            )
             .values(state=DeliveryState.UNKNOWN, reason="no_result")
         )
     _back_to_planned(session, mine)
@@ -424,8 +426,13 @@ def _household_names(session: Session, batch: Batch) -> dict[int, str]:
     query = (
         select(col(Delivery.id), col(Contact.name))
         .join(Endpoint, col(Endpoint.id) == col(Delivery.endpoint_id))
-        .join(there, and_(there.c.address_key == col(Endpoint.address_key), there.c.channel == col(Endpoint.channel)))
-        .join(other, and_(other.c.endpoint_id == there.c.id, other.c.dispatch_id == col(Delivery.dispatch_id)))
+        .join(
+            there,
+            and_(there.c.address_key == col(Endpoint.address_key), there.c.channel == col(Endpoint.channel)),
+        )
+        .join(
+            other, and_(other.c.endpoint_id == there.c.id, other.c.dispatch_id == col(Delivery.dispatch_id))
+        )
         .join(Contact, col(Contact.id) == other.c.contact_id)
         .where(
             _rows_of(batch),

@@ -89,7 +89,7 @@ def plan(session: Session, order: Order, channels: Mapping[str, Channel], render
     dispatch = Dispatch(
         statement_id=order.statement_id,
         revision=statement.revision,
-        list_id=_list_id(session, order.list_name),
+        list_id=list_id(session, order.list_name),
         channels=" ".join(chosen),
         urgent=statement.kind == Kind.CRISIS or bool(order.urgent_reason),
         urgent_reason=order.urgent_reason or ("crisis" if statement.kind == Kind.CRISIS else ""),
@@ -200,7 +200,12 @@ def _channels(names: Iterable[str], on: Mapping[str, Channel]) -> dict[str, Chan
     return chosen
 
 
-def _list_id(session: Session, name: str | None) -> int | None:
+def list_id(session: Session, name: str | None) -> int | None:
+    """The number of a list; None is everybody.
+
+    Raises:
+        DispatchError: there is no such list.
+    """
     if name is None:
         return None
     found = session.exec(select_rows(ContactList).where(ContactList.name == name)).first()
@@ -284,7 +289,11 @@ def _make_batches(session: Session, dispatch: Dispatch, channel: str) -> None:
             literal(BatchState.READY.value),
             literal(""),
         )
-        .where(col(Delivery.dispatch_id) == dispatch.id, col(Delivery.channel) == channel, col(Delivery.batch) > 0)
+        .where(
+            col(Delivery.dispatch_id) == dispatch.id,
+            col(Delivery.channel) == channel,
+            col(Delivery.batch) > 0,
+        )
         .distinct()
     )
     names = ["dispatch_id", "channel", "number", "priority", "state", "worker"]

@@ -99,9 +99,7 @@ class Report:
             "to_go": self.to_go,
             "balanced": self.balanced,
             "held_channels": self.holds,
-            "counts": [
-                {name: getattr(count, name) for name in Count.__slots__} for count in self.counts
-            ],
+            "counts": [{name: getattr(count, name) for name in Count.__slots__} for count in self.counts],
         }
 
 
@@ -115,7 +113,9 @@ def report(session: Session, dispatch: Dispatch) -> Report:
         .order_by(*columns)
     )
     holds = session.execute(
-        select(col(ChannelHold.channel), col(ChannelHold.reason)).where(col(ChannelHold.dispatch_id) == dispatch.id)
+        select(col(ChannelHold.channel), col(ChannelHold.reason)).where(
+            col(ChannelHold.dispatch_id) == dispatch.id
+        )
     )
     return Report(
         dispatch_id=dispatch.id or 0,
@@ -123,5 +123,5 @@ def report(session: Session, dispatch: Dispatch) -> Report:
         reason=dispatch.reason,
         audience=dispatch.audience,
         counts=tuple(Count(*row) for row in rows),
-        holds={channel: reason for channel, reason in holds},
+        holds=dict(holds.tuples().all()),
     )

@@ -1,0 +1,49 @@
+"""What a sandbox shows, kept in one file, so that a later one shows it again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import TypeAdapter
+from pydantic.dataclasses import dataclass
+
+from channels.sandbox.captured import ChatMessage, Mail, Text
+from channels.sandbox.sandbox import Sandbox
+
+FILE = "sandbox.json"
+
+
+@dataclass
+class _Memory:
+    """The kept items of each channel."""
+
+    sms: list[Text]
+    mail: list[Mail]
+    chats: list[ChatMessage]
+
+
+_ADAPTER = TypeAdapter(_Memory)
+
+
+def save(sandbox: Sandbox) -> Path:
+    """Write what residents' devices show into the sandbox's folder; returns the file."""
+    path = sandbox.folder / FILE
+    kept = _Memory(list(sandbox.sms), list(sandbox.mail), list(sandbox.chats))
+    part = path.with_suffix(".part")
+    part.write_bytes(_ADAPTER.dump_json(kept))
+    part.replace(path)
+    return path
+
+
+def restore(sandbox: Sandbox) -> None:
+    """Put back what an earlier sandbox in this folder saved, if it did."""
+    path = sandbox.folder / FILE
+    if not path.is_file():
+        return
+    kept = _ADAPTER.validate_json(path.read_bytes())
+    for text in kept.sms:
+        sandbox.sms.add(text)
+    for mail in kept.mail:
+        sandbox.mail.add(mail)
+    for message in kept.chats:
+        sandbox.chats.add(message)

@@ -1,0 +1,82 @@
+"""How commands speak: tables for people, JSON for programs, errors that name the cure."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from channels.contract import Level
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+JSON = typer.Option(False, "--json", help="Print one JSON document, for programs.")
+AS = typer.Option(None, "--as", metavar="EMAIL", help="Who you are, of the staff. Or set NOTIFY_AS.")
+YES = typer.Option(False, "--yes", "-y", help="Do not ask; for scripts.")
+
+MARKS = {Level.OK: "[green]ok[/]", Level.WARNING: "[yellow]look[/]", Level.ERROR: "[red]wrong[/]"}
+
+
+class Refused(Exception):
+    """The command cannot do this; the message names the cure."""
+
+
+def put_json(tree: Any) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(json.dumps(tree, ensure_ascii=False, indent=2, default=str) + "\n")
+
+
+def say(*lines: str) -> None:
+    """Plain lines; what residents or files wrote is never read as markup."""
+    for line in lines:
+        console.print(line, markup=False)
+
+
+def good(line: str) -> None:
+    """Something was done."""
+    console.print("[green]✓[/] ", end="")
+    console.print(line, markup=False)
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table; numbers to the right."""
+    found = [list(row) for row in rows]
+    grid = Table(title=title or None, title_justify="left", header_style="bold")
+    for index, column in enumerate(columns):
+        numeric = bool(found) and all(isinstance(row[index], int | float) for row in found)
+        grid.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in found:
+        grid.add_row(*[cell if _is_markup(cell) else _plain(cell) for cell in row])
+    console.print(grid)
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask before something that cannot be taken back; scripts, which have no terminal, are not asked.
+
+    Raises:
+        typer.Abort: the answer is no.
+    """
+    if not yes and sys.stdin.isatty() and "CI" not in os.environ:
+        typer.confirm(question, abort=True)
+
+
+def fail(message: str) -> None:
+    """An error, on standard error, one line for each problem."""
+    for line in message.splitlines() or ["It did not work."]:
+        errors.print("[red]error:[/] ", end="")
+        errors.print(line, markup=False, soft_wrap=True)
+
+
+def _is_markup(cell: object) -> bool:
+    return isinstance(cell, str) and cell in MARKS.values()
+
+
+def _plain(cell: object) -> str:
+    return str(cell).replace("[", "\\[")

@@ -1,0 +1,27 @@
+"""Alembic's entry: runs on the connection that `Database.upgrade` hands over."""
+
+from __future__ import annotations
+
+from alembic import context
+from sqlmodel import SQLModel
+
+from contacts.columns import Moment
+from notify import tables
+
+
+def _render(kind: str, found: object, autogen: object) -> str | bool:
+    if kind == "type" and isinstance(found, Moment):
+        autogen.imports.add("from contacts.columns import Moment")  # type: ignore[attr-defined]
+        return "Moment()"
+    return False
+
+
+KNOWN = tables.ALL  # importing it makes every table known
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=SQLModel.metadata,
+    render_as_batch=True,
+    render_item=_render,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,146 @@
+"""Everything in one process: web pages, engine, scheduler, and with the sandbox the residents' side as well."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from channels.sandbox.page import residents_app
+
+from channels.sandbox import Sandbox, memory
+from notify import timetables
+from notify.hub import Hub
+from notify.settings import Ground, load
+from notify.web.app import create_app
+
+
+@dataclass
+class Stage:
+    """A running hub: its address, and the sandbox if there is one."""
+
+    hub: Hub
+    url: str
+    sandbox: Sandbox | None = None
+
+
+class PortTaken(OSError):
+    """Something else listens there; the message names the cure."""
+
+
+class _Server(uvicorn.Server):
+    """uvicorn inside our loop: signals are ours."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def running(host: str, port: int, given: Mapping[str, Any]) -> AsyncIterator[Stage]:
+    """The hub as it serves a city.
+
+    Raises:
+        PortTaken, EngineBusy, SettingsError: with the cure.
+    """
+    async with AsyncExitStack() as stack:
+        listener = stack.enter_context(_listen(host, port))
+        yield await _start(stack, listener, load(**given), None)
+
+
+@asynccontextmanager
+async def running_with_sandbox(
+    host: str, port: int, folder: Path, given: Mapping[str, Any]
+) -> AsyncIterator[Stage]:
+    """The hub with local stand-ins for every provider; nothing leaves this machine.
+
+    Args:
+        host: to listen at.
+        port: to listen at; 0 lets the system choose.
+        folder: where mails, texts, chats and letters go.
+        given: settings that win over file and environment.
+
+    Raises:
+        PortTaken, EngineBusy, SettingsError: with the cure.
+    """
+    async with AsyncExitStack() as stack:
+        listener = stack.enter_context(_listen(host, port))
+        sandbox = await stack.enter_async_context(Sandbox(folder))
+        memory.restore(sandbox)
+        letters = folder / "letters"
+        sandbox.hub_url = _url(listener)
+        settings = load(
+            **sandbox.settings(), letter={"outbox": letters}, public_url=sandbox.hub_url, **given
+        )  # fmt: skip
+        try:
+            yield await _start(stack, listener, settings, sandbox, letters)
+        finally:
+            memory.save(sandbox)
+
+
+async def _start(
+    stack: AsyncExitStack,
+    listener: socket.socket,
+    settings: Ground,
+    sandbox: Sandbox | None,
+    letters: Path | None = None,
+) -> Stage:
+    hub = await asyncio.to_thread(Hub, settings)
+    stack.callback(hub.database.dispose)
+    await stack.enter_async_context(hub.engine().running())
+    app = create_app(hub, sandbox_app=residents_app(sandbox, letters) if sandbox else None)
+    await stack.enter_async_context(_serving(app, listener))
+    stack.enter_context(_waking(timetables.scheduler(hub.database, settings, hub.channels, hub.renderer)))
+    return Stage(hub, _url(listener), sandbox)
+
+
+@contextlib.contextmanager
+def _listen(host: str, port: int) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise PortTaken(
+            f"{host}:{port} cannot be listened at ({error.strerror}). Choose another --port."
+        ) from None
+    with contextlib.closing(listener):
+        yield listener
+
+
+@asynccontextmanager
+async def _serving(app: Any, listener: socket.socket) -> AsyncIterator[None]:
+    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
+    server = _Server(config)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started and not task.done():
+        await asyncio.sleep(0.01)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await task
+
+
+@contextlib.contextmanager
+def _waking(scheduler: AsyncIOScheduler) -> Iterator[None]:
+    scheduler.start()
+    try:
+        yield
+    finally:
+        scheduler.shutdown(wait=False)
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    shown = "127.0.0.1" if host == "0.0.0.0" else f"[{host}]" if ":" in host else host  # noqa: S104 - compared, not bound
+    return f"http://{shown}:{port}"

@@ -1,0 +1,9 @@
+"""Every table there is, so that migrations see them all."""
+
+from __future__ import annotations
+
+from contacts import models as contacts
+from notify import audit, playbooks, staff, statements, timetables
+from notify.dispatch import models as dispatch
+
+ALL = (contacts, audit, playbooks, staff, statements, timetables, dispatch)
