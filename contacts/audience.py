@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Select, and_, case, exists, func, literal, null, or_, select
 from sqlalchemy.sql.elements import ColumnElement
@@ -77,7 +77,7 @@ def candidates(
         A select of `contact_id`, `endpoint_id`, `language` (several joined by commas for a household) and
         `reason` (a `Skip`, or NULL for those to be written to).
     """
-    spoken: ColumnElement[str | None] = (
+    spoken: ColumnElement[Any] = (
         case(dict(language), value=col(Contact.language), else_=null()) if language else null()
     )
     reasons: list[tuple[ColumnElement[bool], ColumnElement[str]]] = [
@@ -126,12 +126,13 @@ def candidates(
 def without_address(channels: list[str], list_id: int | None) -> Select[Any]:
     """The contacts in the audience who have no address on any of these channels, in the same columns."""
     has_one = exists().where(col(Endpoint.contact_id) == col(Contact.id), col(Endpoint.channel).in_(channels))
-    return select(
+    nowhere: Any = select(
         col(Contact.id).label("contact_id"),
         null().label("endpoint_id"),
         literal("").label("language"),
         literal(Skip.NO_CHANNEL.value).label("reason"),
     ).where(members(list_id), ~has_one)
+    return cast("Select[Any]", nowhere)
 
 
 def _said_no(list_id: int | None) -> ColumnElement[bool]:

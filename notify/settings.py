@@ -175,7 +175,7 @@ class Ground(BaseSettings):
 class _Environment(EnvSettingsSource):
     """The environment, with secrets read from files where `NAME_FILE` says so."""
 
-    def _load_env_vars(self) -> dict[str, str | None]:  # type: ignore[override]
+    def _load_env_vars(self) -> dict[str, str | None]:
         found = dict(super()._load_env_vars())
         for name in secret_settings():
             variable = f"{PREFIX}{name.replace('.', '__')}".lower()

@@ -181,7 +181,7 @@ def _cron(expression: str, start: datetime) -> Iterator[datetime]:
         yield from CronSim(expression, start)
     except CronSimError as error:
         raise TimetableError(
-            f"{expression!r} is no cron expression ({error}). Tuesdays at nine: 0 9 * * 2"
+            f"{expression!r} is no cron expression ({error}). Write it like 0 9 * * 2"
         ) from None
 
 

@@ -450,11 +450,8 @@ def _household_names(session: Session, batch: Batch) -> dict[int, str]:
 
 
 def _batch_count(session: Session, batch: Batch) -> int:
-    return session.execute(
-        select(func.count()).select_from(Batch).where(
-            col(Batch.dispatch_id) == batch.dispatch_id, col(Batch.channel) == batch.channel
-        )
-    ).scalar_one()  # fmt: skip
+    same = and_(col(Batch.dispatch_id) == batch.dispatch_id, col(Batch.channel) == batch.channel)
+    return int(session.execute(select(func.count()).select_from(Batch).where(same)).scalar_one())
 
 
 def _rows_of(batch: Batch) -> Any:

@@ -186,11 +186,16 @@ def _finder(kind: Kind, pattern: re.Pattern[str], keep: Iterable[str]) -> re.Pat
 @cache
 def _terms(keep: tuple[str, ...]) -> re.Pattern[str]:
     terms = sorted({fold_digits(term.strip()) for term in keep} - {""}, key=len, reverse=True)
-    return re.compile("|".join(_as_written(term, Kind.TERM) for term in terms) or r"(?!)")
+    return re.compile("|".join(as_written(term, Kind.TERM) for term in terms) or r"(?!)")
 
 
-def _as_written(fact: str, kind: Kind) -> str:
-    """A pattern for a fact in a text: whole, with its accents composed or not, its blanks breaking or not."""
+def as_written(fact: str, kind: Kind) -> str:
+    """A pattern that finds a fact in a translation: whole, its accents composed or not, its blanks of any kind.
+
+    Args:
+        fact: as it is in the source, its digits folded.
+        kind: what may stand beside it depends on what it is.
+    """
     forms = {unicodedata.normalize(form, fact) for form in ("NFC", "NFD")} | {fact}
     before, after = _NEIGHBOURS.get(kind, _BESIDE_WORDS)
     if kind in (Kind.TERM, Kind.HANDLE, Kind.CODE):
@@ -210,7 +215,7 @@ def _look_for(facts: Sequence[Fact], target: str) -> tuple[list[Fact], str]:
     """The facts that are not in the target, and the target without those that are."""
     missing: list[Fact] = []
     for fact in sorted(facts, key=lambda fact: (-len(fact.text), fact.start)):
-        found = re.search(_as_written(fold_digits(fact.text), fact.kind), target)
+        found = re.search(as_written(fold_digits(fact.text), fact.kind), target)
         if found is None:
             missing.append(fact)
         else:
