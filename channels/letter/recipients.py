@@ -1,0 +1,222 @@
+"""From a message to what is stamped over the bodies: checked, fitted and fenced; or the reason why not.
+
+This runs for every resident, so each check has a cheap way for plain Latin text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import templates
+from channels.contract import City, Verdict
+from channels.letter import fonts, guards
+from channels.letter.addresses import BadAddress, Place, check, tidy
+from channels.letter.compose import Body, Slot, is_borrowed
+from channels.letter.dates import listed
+from channels.letter.profiles import LINE, Profile
+from channels.letter.settings import LetterSettings
+
+MOST_LANGUAGES = 3  # in one letter
+_GREETING_SIZES = (10.5, 9.5, 8.5, 7.5)  # points
+_CHOICES_SIZES = (8.0, 7.5, 7.0, 6.5)
+_BEYOND = 1.005  # a text this much wider than its place still fits: the window has that much air
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One message as the worker gets it."""
+
+    key: int
+    address: str = field(repr=False)
+    name: str = field(repr=False)
+    token: str = field(repr=False)
+    bodies: tuple[int, ...]  # which of the file's bodies, in order
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What is stamped on one language of a letter, and how large, in points."""
+
+    body: int
+    greeting: str = field(repr=False)
+    greeting_size: float
+    choices: str = field(repr=False)
+    choices_size: float
+
+
+@dataclass(frozen=True, slots=True)
+class Addressed:
+    """A letter that can be stamped."""
+
+    key: int
+    lines: tuple[str, ...] = field(repr=False)  # in the window, the addressee first
+    size: float  # of these, in points
+    place: Place = field(repr=False)
+    words: tuple[Words, ...]
+
+    @property
+    def household(self) -> str:
+        """The address as one value: equal for letters to one place."""
+        return "\n".join(self.place.lines).casefold()
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a letter is not printed; `reason` holds no personal data."""
+
+    key: int
+    verdict: Verdict
+    reason: str
+
+
+class _Unfit(ValueError):
+    """This letter to this resident cannot be printed well."""
+
+
+def address_all(
+    letters: Iterable[Letter], bodies: Sequence[Body], city: City, settings: LetterSettings
+) -> tuple[list[Addressed], list[Problem]]:
+    """Those that can be printed, and why the others cannot.
+
+    Two letters to one address are one too many: the second is refused (R27).
+    """
+    addresser = Addresser(bodies, city, settings)
+    addressed: list[Addressed] = []
+    problems: list[Problem] = []
+    seen: set[str] = set()
+    for letter in letters:
+        made = addresser.address(letter)
+        if isinstance(made, Addressed) and made.household in seen:
+            made = Problem(letter.key, Verdict.REFUSED, "Another letter of this file goes to the same address.")
+        if isinstance(made, Problem):
+            problems.append(made)
+        else:
+            seen.add(made.household)
+            addressed.append(made)
+    return addressed, problems
+
+
+class Addresser:
+    """Addresses the letters of one file."""
+
+    def __init__(self, bodies: Sequence[Body], city: City, settings: LetterSettings) -> None:
+        self._settings = settings
+        self._city = city
+        self._bodies = bodies
+        self._latin = fonts.stack(city.languages[0])
+        self._residents = [tidy(templates.phrases(body.source_language)["resident"]) for body in bodies]
+        self._fillers = [Filler(body, city) for body in bodies]
+
+    def address(self, letter: Letter) -> Addressed | Problem:
+        """Check and fit one letter."""
+        lines, names = tidy(letter.address), tidy(letter.name)
+        addressee = self._addressee(names, lines, letter)
+        try:
+            place = check(lines, addressee, self._city.country, international=self._settings.international)
+            self._refuse_too_many_pages(letter)
+            printed = (*addressee, *place.lines)
+            size = fit_window(printed, self._profile(letter), self._latin)
+            words = tuple(self._fillers[body].words(body, names, letter.token) for body in letter.bodies)
+        except BadAddress as error:
+            return Problem(letter.key, Verdict.BAD_ADDRESS, str(error))
+        except _Unfit as error:
+            return Problem(letter.key, Verdict.REFUSED, str(error))
+        return Addressed(letter.key, printed, size, place, words)
+
+    def _profile(self, letter: Letter) -> Profile:
+        return self._bodies[letter.bodies[0]].profile
+
+    def _addressee(self, names: tuple[str, ...], lines: tuple[str, ...], letter: Letter) -> tuple[str, ...]:
+        """Who stands above the address. Sorting machines read Latin: there, a name in another script is greeted
+        in the letter, and the window says "our neighbors at this address"."""
+        foreign = not fonts.is_latin("".join(names)) and fonts.is_latin("".join(lines))
+        return names if names and not foreign else self._residents[letter.bodies[0]]
+
+    def _refuse_too_many_pages(self, letter: Letter) -> None:
+        if len(letter.bodies) > MOST_LANGUAGES:
+            raise _Unfit(f"One letter holds {MOST_LANGUAGES} languages, not {len(letter.bodies)}.")
+        pages = sum(
+            self._bodies[body].leaf("follow" if at else "lead").pages for at, body in enumerate(letter.bodies)
+        )
+        if pages > self._settings.max_pages:
+            raise _Unfit(f"In these languages together the letter has {pages} pages, {self._settings.max_pages} at most.")
+
+
+def fit_window(lines: Sequence[str], profile: Profile, stack: tuple[str, ...]) -> float:
+    """The largest size, in points, in which an address fits its window.
+
+    Raises:
+        BadAddress: not even the smallest fits, or a line cannot be printed.
+    """
+    for number, line in enumerate(lines, start=1):
+        if not printable(line, stack):
+            raise BadAddress(f"Line {number} has characters that cannot be printed.")
+    window = profile.address.box()
+    widest = max(fonts.width(line, stack) for line in lines)
+    for size in profile.address_sizes:
+        if widest * size <= window.width * _BEYOND and len(lines) * LINE * size <= window.height * _BEYOND:
+            return size
+    raise BadAddress(f"The address does not fit the envelope's window ({profile.name}): too long or too many lines.")
+
+
+def printable(text: str, stack: tuple[str, ...]) -> bool:
+    """Whether every character has a glyph, and every mark its letter."""
+    if fonts.is_plain(text):
+        return True
+    return not fonts.missing(text, stack) and not guards.has_loose_mark(text, stack)
+
+
+class Filler:
+    """Fills one body's places: the greeting, and where to choose how the city writes."""
+
+    def __init__(self, body: Body, city: City) -> None:
+        self._body = body
+        self._stack = fonts.stack(body.language)
+        self._phrases = templates.phrases(body.language)
+        self._frame = guards.named if is_borrowed(body.language) else str
+        self._choices_url = f"{city.public_url}/u/" if city.public_url else ""
+        before, _, after = self._phrases["letter_choices"].partition("{url}")
+        self._before, self._after = before.rstrip(), after
+        self._before_width = fonts.width(self._before, self._stack)
+
+    def words(self, body: int, names: Sequence[str], token: str) -> Words:
+        """What is stamped for one resident.
+
+        Raises:
+            _Unfit: the name or the link cannot be printed in its place.
+        """
+        greeting = self._greeting(names)
+        if not printable(greeting, self._stack):
+            raise _Unfit("The name has characters that cannot be printed.")
+        greeting_size = _fit((greeting,), self._body.lead.slots["greeting"], _GREETING_SIZES, self._stack)
+        if greeting_size is None:
+            raise _Unfit("The name is too long for the greeting.")
+        choices, choices_size = self._choices(token)
+        return Words(body, greeting, greeting_size, choices, choices_size)
+
+    def _greeting(self, names: Sequence[str]) -> str:
+        if not names:
+            return self._frame(self._phrases["greeting_plain"])
+        name = listed([guards.named(name) for name in names], self._body.language)
+        return self._frame(self._phrases["greeting"].format(name=name))
+
+    def _choices(self, token: str) -> tuple[str, float]:
+        """The line with the resident's own link; it may take two lines, the link beginning the second."""
+        slot = self._body.lead.slots.get("choices")
+        if not token or slot is None:
+            return "", _CHOICES_SIZES[0]
+        url = guards.clean(self._choices_url + token)
+        size = _fit_width(max(self._before_width, fonts.width(url + self._after, self._stack)), slot, _CHOICES_SIZES)
+        if size is None:
+            raise _Unfit("The link to the resident's choices is too long for its place.")
+        words = self._phrases["letter_choices"].format(url=guards.fenced(url))
+        return self._frame(words), size
+
+
+def _fit(lines: Iterable[str], slot: Slot, sizes: Sequence[float], stack: tuple[str, ...]) -> float | None:
+    return _fit_width(max(fonts.width(line, stack) for line in lines), slot, sizes)
+
+
+def _fit_width(width: float, slot: Slot, sizes: Sequence[float]) -> float | None:
+    return next((size for size in sizes if width * size <= slot.width), None)
