@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from types import SimpleNamespace
 from typing import Self
+from urllib.parse import parse_qsl
 
 import pytest
 from aiohttp import web
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 from channels.contract import ApprovedText, Batch, City, Message, Outcome, Rendering, Verdict
 from channels.sms import SmsChannel
 from channels.sms.adapter import found
-from channels.sms.http import LONGEST_PAUSE, retry_after
+from channels.sms.http import LONGEST_PAUSE, form_encoded, retry_after
 
 ACCOUNT = "AC" + "0123456789abcdef" * 2
 TOKEN = "feedfacefeedfacefeedfacefeedface"
@@ -261,6 +262,13 @@ async def test_no_receipt_is_asked_for_where_none_can_come(twilio, public_url, w
 async def test_every_text_arrives_as_it_was_composed(twilio, body):
     await send(channel(twilio.base), message(body=body))
     assert twilio.forms[0]["Body"] == body
+
+
+@given(
+    st.dictionaries(st.sampled_from(["To", "Body", "StatusCallback"]), st.text(st.characters(codec="utf-8")))
+)
+def test_a_form_is_read_back_as_it_was_written(fields):
+    assert dict(parse_qsl(form_encoded(fields).decode(), keep_blank_values=True)) == fields
 
 
 async def test_a_composed_statement_arrives(twilio):
