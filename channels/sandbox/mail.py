@@ -8,9 +8,12 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
+import re
 import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from email.parser import BytesHeaderParser
+from email.policy import SMTP as SMTP_POLICY
 from itertools import count
 from pathlib import Path
 
@@ -151,6 +154,15 @@ class MailServer:
             sender=envelope.mail_from or "",
         )
         return self.shelf.add(mail)
+
+
+def one_click_url(raw: bytes) -> str:
+    """Where a mail's one-click unsubscribe leads (RFC 8058); empty where it offers none."""
+    headers = BytesHeaderParser(policy=SMTP_POLICY).parsebytes(raw)
+    if str(headers.get("List-Unsubscribe-Post", "")).replace(" ", "") != "List-Unsubscribe=One-Click":
+        return ""
+    found = re.search(r"<(https?://[^>\s]+)>", str(headers.get("List-Unsubscribe", "")))
+    return found[1] if found else ""
 
 
 def _authenticate(

@@ -19,8 +19,8 @@ from typing import Any, NamedTuple, Self
 from channels.sandbox.captured import ChatMessage, Mail, Shelf, Text
 from channels.sandbox.chat import BotApi
 from channels.sandbox.faults import Faults, Rule
-from channels.sandbox.hub import Hub
-from channels.sandbox.mail import PASSWORD, SENDER, USERNAME, MailServer
+from channels.sandbox.hub import Hub, HubUnreachable
+from channels.sandbox.mail import PASSWORD, SENDER, USERNAME, MailServer, one_click_url
 from channels.sandbox.server import LocalServer
 from channels.sandbox.sms import NUMBER, SmsProvider
 
@@ -101,6 +101,11 @@ class Sandbox:
         await self.hub.__aexit__(kind, error, trace)
 
     @property
+    def shelves(self) -> dict[str, Shelf[Any]]:
+        """What residents got and answered, by channel."""
+        return {"sms": self.sms, "email": self.mail, "telegram": self.chats}
+
+    @property
     def hub_url(self) -> str:
         """Where the hub listens."""
         return self.hub.url
@@ -171,6 +176,27 @@ class Sandbox:
             HubUnreachable: a hub is known and did not take the message.
         """
         return await self.bots.reply(chat, text, language)
+
+    async def block_bot(self, chat: int | str) -> None:
+        """A resident blocks the bot in Telegram.
+
+        Raises:
+            HubUnreachable: a hub is known and did not take the update.
+        """
+        await self.bots.block(chat)
+
+    async def unsubscribe(self, mail: Mail) -> None:
+        """A resident presses "unsubscribe" in a mail program, which calls the hub with one POST (RFC 8058).
+
+        Raises:
+            HubUnreachable: the mail names no such address, or the hub did not take the call.
+        """
+        url = one_click_url(mail.raw)
+        if not url:
+            raise HubUnreachable("This mail offers no one-click unsubscribe.")
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        await self.hub.post(url, b"List-Unsubscribe=One-Click", headers)
+        self.mail.mark(mail, "unsubscribed")
 
     async def settled(self) -> None:
         """Wait until every text message has its last status and the hub was told."""

@@ -128,6 +128,7 @@ class SmsProvider:
                 web.get(f"{account}/Messages/{{sid}}.json", self._guarded(self._fetch)),
                 web.get(f"{account}/IncomingPhoneNumbers.json", self._guarded(self._list_numbers)),
                 web.get(f"/{VERSION}/Accounts/{{account}}.json", self._guarded(self._fetch_account)),
+                web.get("/v1/Services/{sid}", self._guarded(self._fetch_service)),
                 web.route("*", "/{rest:.*}", self._unknown),
             ]
         )
@@ -140,7 +141,7 @@ class SmsProvider:
             given = request.headers.get("Authorization", "")
             if not hmac.compare_digest(given.encode(), expected.encode()):
                 return error(20003)
-            if request.match_info["account"] != self.account_sid:
+            if request.match_info.get("account", self.account_sid) != self.account_sid:
                 return error(20404)
             return await handler(request)
 
@@ -228,6 +229,22 @@ class SmsProvider:
         items = [self._number_resource()] if asked in ("", NUMBER) else []
         return web.json_response(
             _page(request, "incoming_phone_numbers", items, 0, _DEFAULT_PAGE, len(items))
+        )
+
+    async def _fetch_service(self, request: web.Request) -> web.Response:
+        """https://www.twilio.com/docs/messaging/api/service-resource"""
+        if request.match_info["sid"] != self.service_sid:
+            return error(20404)
+        return web.json_response(
+            {
+                "sid": self.service_sid,
+                "account_sid": self.account_sid,
+                "friendly_name": "Sandbox",
+                "inbound_request_url": self.hub.declared("/hooks/sms"),
+                "inbound_method": "POST",
+                "use_inbound_webhook_on_number": False,
+                "url": f"https://messaging.twilio.com{request.path}",
+            }
         )
 
     async def _fetch_account(self, request: web.Request) -> web.Response:

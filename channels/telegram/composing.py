@@ -27,6 +27,8 @@ _LINKS = ("http://", "https://", "tg://")
 _BULLETS = ("•", "◦", "▪")
 # Removed by Telegram's server, which would move every offset behind them: separators and bidi embeddings.
 _REMOVED = dict.fromkeys(range(0x2028, 0x202F))
+_RIGHT_TO_LEFT = "\u200f"  # a mark without width
+_UPRIGHT = frozenset({"zh", "yue", "ja", "ko"})  # written without italics, as are right-to-left scripts
 _JOINER = "\u200d"
 _CODE = ("code", "pre")
 _STYLES = ("bold", "italic")
@@ -102,13 +104,12 @@ def compose(text: ApprovedText, city: City, most_parts: int) -> Rendering:
 
 def blocks(text: ApprovedText, city: City) -> list[Formatted]:
     """The paragraphs of a statement, in order."""
-    right_to_left = direction(text.language) == "rtl"
     body = SyntaxTreeNode(_PARSER.parse(clean(text.body))).children
     found = (
-        _written(right_to_left, _title, text),
-        *(_written(right_to_left, _block, node) for node in body),
-        _written(right_to_left, _actions, text),
-        _written(right_to_left, _footer, text, city),
+        _written(text.language, _title, text),
+        *(_written(text.language, _block, node) for node in body),
+        _written(text.language, _actions, text),
+        _written(text.language, _footer, text, city),
     )
     return [block for block in found if block.text]
 
@@ -119,17 +120,26 @@ class Writer:
     Code stands outside bold and italic text, and is plain in a link; a quotation holds no quotation.
     """
 
-    def __init__(self, right_to_left: bool) -> None:
-        self._right_to_left = right_to_left
+    def __init__(self, language: str) -> None:
+        self._right_to_left = direction(language) == "rtl"
+        upright = self._right_to_left or language.split("-")[0] in _UPRIGHT
+        self.emphasis = "bold" if upright else "italic"
         self._pieces: list[str] = []
         self._entities: list[Entity] = []
         self._open: dict[str, int] = {}  # kinds of entities under way, and where each begins
         self.length = 0
 
     def write(self, text: str) -> None:
-        """Add plain text; phone numbers in it keep their order in right-to-left text."""
+        """Add plain text.
+
+        In a right-to-left text phone numbers keep their order, and so does a line that begins with a number or
+        a Latin word: apps take a line's direction from its first letter.
+        """
         text = _cleaned(text)
-        self._add(isolate(text) if self._right_to_left else text)
+        if self._right_to_left:
+            begins = _RIGHT_TO_LEFT if text and not self.length else ""
+            text = begins + isolate(text).replace("\n", "\n" + _RIGHT_TO_LEFT)
+        self._add(text)
 
     def write_as_is(self, text: str) -> None:
         """Add a piece of code or an address: no mark may stand in it."""
@@ -176,6 +186,8 @@ class Writer:
     def formatted(self) -> Formatted:
         """What was written, without the space around it."""
         text = "".join(self._pieces)
+        if not text.strip(_RIGHT_TO_LEFT + " \n"):
+            return Formatted("")
         ordered = sorted(self._entities, key=lambda entity: (entity.offset, -entity.length))
         return Formatted(text, tuple(ordered)).slice(len(text) - len(text.lstrip()), len(text.rstrip()))
 
@@ -184,8 +196,8 @@ def _cleaned(text: str) -> str:
     return clean(text).translate(_REMOVED)
 
 
-def _written(right_to_left: bool, write: Callable[..., None], *arguments: object) -> Formatted:
-    writer = Writer(right_to_left)
+def _written(language: str, write: Callable[..., None], *arguments: object) -> Formatted:
+    writer = Writer(language)
     write(writer, *arguments)
     return writer.formatted()
 
@@ -219,8 +231,7 @@ def _footer(writer: Writer, text: ApprovedText, city: City) -> None:
         lines.append(f"{fixed['read_online']}: {text.url}")
     if city.phone and city.public_url:
         lines.append(fixed["verify"].format(phone=city.phone, url=city.public_url))
-    with writer.span("italic"):
-        writer.write("\n".join(lines))
+    writer.write("\n".join(lines))
 
 
 def _block(writer: Writer, node: SyntaxTreeNode, depth: int = 0) -> None:
@@ -279,7 +290,7 @@ def _inline(writer: Writer, node: SyntaxTreeNode) -> None:
         case "hardbreak":
             writer.write("\n")
         case "strong" | "em":
-            with writer.span("bold" if node.type == "strong" else "italic"):
+            with writer.span("bold" if node.type == "strong" else writer.emphasis):
                 _inlines(writer, node)
         case "link":
             _link(writer, str(node.attrs.get("href", "")), lambda: _inlines(writer, node))

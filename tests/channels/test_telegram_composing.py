@@ -238,3 +238,18 @@ def test_an_entity_that_would_not_fit_behind_the_title_goes_into_the_next_messag
     first, second, *_ = split([Formatted("t" * 2900), block])
     assert first.text == "t" * 2900
     assert marked(second, second.entities[0]) == link
+
+
+def test_every_line_of_an_arabic_text_runs_from_right_to_left() -> None:
+    text = statement(
+        "سطر\n\n- 211\n- City Hall", title="عنوان", language="ar", actions=(Action("211", "211"),)
+    )
+    lines = [line for part in compose(text, CITY, 5).content for line in part.text.split("\n") if line]
+    assert all(line.startswith("\u200f") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("language", "kind"), [("en", "italic"), ("ar", "bold"), ("zh-Hans", "bold"), ("so", "italic")]
+)
+def test_emphasis_is_bold_where_the_script_has_no_italics(language: str, kind: str) -> None:
+    assert [entity.type for entity in body_of("*x*", language=language).entities] == [kind]

@@ -253,7 +253,7 @@ async def test_a_composed_statement_arrives_with_its_entities(
     assert (await send(channel, 42, *composed.content)).verdict is Verdict.ACCEPTED
     (message,) = sandbox.chats.of("42")
     assert message.text == composed.content[0].text
-    assert [entity["type"] for entity in message.entities] == ["bold", "bold", "text_link", "italic"]
+    assert [entity["type"] for entity in message.entities] == ["bold", "bold", "text_link"]
     assert message.entities[2]["url"] == "https://x.example"
 
 
