@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import pairwise
 
 from babel import Locale
 
@@ -183,11 +184,9 @@ def _settle(lines: list[str], where: str, home: str) -> Address:
     _check_size(lines)
     _check_reachable(lines, abroad=abroad)
     settled = _ENDINGS.get(where, list)(lines)
-    key = household_key(settled, country=where)
-    if abroad:
-        settled.append(country_name(where).upper())
-    _check_lines(settled)
-    return Address("\n".join(settled), key)
+    printed = [*settled, country_name(where).upper()] if abroad else settled
+    _check_lines(settled if len(settled) < FEWEST_LINES else printed)
+    return Address("\n".join(printed), household_key(settled, country=where))
 
 
 def _mailed_as(country: str) -> str:
@@ -221,6 +220,7 @@ def _country_names() -> dict[str, str]:
         for code, name in Locale(language).territories.items()
         if len(code) == 2 and code not in _NO_COUNTRIES
     }
+    del names["congo"]  # two countries go by it
     return names | _COUNTRY_NAMES
 
 
@@ -339,8 +339,7 @@ def _words(text: str) -> list[str]:
     folded = re.sub(r"['’.]", "", _fold(text)).replace("#", " unit ")
     plain = "".join(sign if _is_spelling(sign) else " " for sign in folded)
     words = [_SAME_WORD.get(word, word) for word in _PO_BOX.sub("po box", plain).split()]
-    following = [*words[1:], ""]
-    return [_direction(word, after) for word, after in zip(words, following, strict=True)]
+    return [_direction(word, after) for word, after in pairwise([*words, ""])]
 
 
 def _direction(word: str, after: str) -> str:
