@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+import templates
 from channels.sms.segments import alphabet_of, count
 from templates import direction
 from templates.playbook_files import (
@@ -387,6 +388,15 @@ def test_a_city_adds_playbooks_of_its_own(tmp_path: Path) -> None:
     assert set(names(folder)) == {*names(), "power-cut"}
     assert load("power-cut", folder).placeholders["place"].type is PlaceholderType.PLACE
     assert load("rumours", folder) == load("rumours")
+
+
+def test_the_example_in_the_readme_is_a_playbook(tmp_path: Path) -> None:
+    readme = (templates.directory() / "playbooks" / "README.md").read_text("utf-8")
+    head, text = re.findall(r"```\w+\n(.*?)```", readme, re.DOTALL)
+    (tmp_path / "power-cut").mkdir()
+    (tmp_path / "power-cut" / "playbook.toml").write_text(head, "utf-8")
+    (tmp_path / "power-cut" / "en.md").write_text(text, "utf-8")
+    assert filled(load("power-cut", tmp_path))["en"].title == "Power cut: Old Mill"
 
 
 def test_a_citys_own_playbook_goes_before_ours(tmp_path: Path) -> None:
