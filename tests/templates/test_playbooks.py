@@ -13,6 +13,7 @@ from markdown_it import MarkdownIt
 
 import templates
 from channels.sms.segments import alphabet_of, count
+from notify.translation import facts
 from templates import direction
 from templates.playbook_files import (
     Playbook,
@@ -130,10 +131,18 @@ def test_a_translation_has_every_heading_paragraph_and_item_of_the_english(
             if line
         ]
 
-    own, english = shape(books[name].texts[language]), shape(books[name].texts["en"])
-    without_place = [line.replace("{place}", "").strip(",") for line in own]  # French names it once a text
-    assert without_place == [line.replace("{place}", "").strip(",") for line in english]
+    assert shape(books[name].texts[language]) == shape(books[name].texts["en"])
     assert len(books[name].texts[language].actions) == len(books[name].texts["en"].actions)
+
+
+@pytest.mark.parametrize(("name", "language"), [pair for pair in EACH_TEXT if pair[1] != "en"])
+def test_a_translation_keeps_every_fact_of_the_english(
+    books: dict[str, Playbook], name: str, language: str
+) -> None:
+    texts = filled(books[name])
+    for part in ("title", "short", "body"):
+        findings = facts.check(getattr(texts["en"], part), getattr(texts[language], part))
+        assert [finding for finding in findings if finding.severity is not facts.Severity.NOTE] == []  # R33
 
 
 @pytest.mark.parametrize("name", NEEDED)
