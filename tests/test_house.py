@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 FLOORS = (
     ("settings",),
     ("database",),
-    ("audit", "tokens"),
+    ("audit", "inbound", "tokens"),
     ("staff",),
     ("statements",),
     ("playbooks", "translation", "rendering"),

@@ -26,8 +26,8 @@ from contacts.models import Contact, ContactList, Endpoint, EndpointState, Subsc
 from notify.dispatch import receipts
 from notify.dispatch.models import Delivery
 from notify.hub import Hub
+from notify.inbound import Inbound
 from notify.tokens import Recipient
-from notify.web.hooks.models import Inbound
 from notify.web.languages import choose, spoken
 
 log = structlog.get_logger()

@@ -1,4 +1,4 @@
-"""What residents wrote to us."""
+"""What residents wrote to us: the table that hooks fill and staff read."""
 
 from __future__ import annotations
 
