@@ -24,7 +24,7 @@ import templates
 from channels.contract import Action, ApprovedText, Batch, CannotCompose, City, Message, Rendering
 from channels.email import markup
 from channels.email.encoding import Body, encode, fill, gap
-from channels.email.mailbox import address_header, display_name, mailbox
+from channels.email.mailbox import address_header, display_name, mailbox, unstructured
 from channels.email.protocol import Mail, as_body
 from channels.email.settings import EmailSettings
 
@@ -33,9 +33,8 @@ UNSUBSCRIBE_PATH = "/u/"  # under the city's public URL, followed by the token
 _GREETING, _TOKEN = gap("greeting"), gap("token")
 _BODIES = re.compile(rb"\x01(?:text|html)\x01")
 _SAFE_URL = re.compile(r"https?://[!#-;=?-~]+", re.ASCII)
-_SAFE_TOKEN = re.compile(r"[\w.~:-]*", re.ASCII)
-_SAFE_REFERENCE = re.compile(r"[\w.-]+", re.ASCII)
-_PHONE = re.compile(r"\+?[\d\s().\u00a0/-]{3,25}", re.ASCII)
+_UNRESERVED = re.compile(r"[\w.~-]*", re.ASCII)  # RFC 3986 section 2.3
+_PHONE = re.compile(r"(?!\d{4}-\d\d-\d\d\b)\+?[\d\s().\u00a0/-]{3,25}", re.ASCII)
 _DOMAIN = re.compile(r"(?:[\w-]+\.)+[^\W\d_]{2,}(?:[/?#]\S*)?")
 
 
@@ -67,8 +66,8 @@ class MailTemplate:
         """
         box = mailbox(message.address)
         name = display_name(message.name)
-        token = message.token if _SAFE_TOKEN.fullmatch(message.token) else quote(message.token, safe="")
-        message_id = f"{_reference(batch.reference)}.{message.key}@{self.domain}"
+        token = _quoted(message.token)
+        message_id = f"{_quoted(batch.reference)}.{message.key}@{self.domain}"
         headers = (
             f"Date: {format_datetime(now)}\r\n"
             f"To: {address_header(box, name)}\r\n"
@@ -93,9 +92,8 @@ class MailTemplate:
         )
 
 
-@cache
-def _reference(reference: str) -> str:
-    return reference if _SAFE_REFERENCE.fullmatch(reference) else quote(reference, safe="")
+def _quoted(text: str) -> str:
+    return text if _UNRESERVED.fullmatch(text) else quote(text, safe="", errors="replace")
 
 
 def compose(text: ApprovedText, settings: EmailSettings, city: City) -> Rendering:
@@ -117,7 +115,7 @@ def compose(text: ApprovedText, settings: EmailSettings, city: City) -> Renderin
         language=text.language,
         preview=fill(plain, {"greeting": words["greeting_plain"], "token": "…"}),
         notes=_notes(city, base),
-        content=_template(_skeleton(text, title, settings, city, bodies), bodies, words, settings, base),
+        content=_template(title, _skeleton(text, settings, city, bodies), bodies, words, settings, base),
     )
 
 
@@ -220,6 +218,7 @@ def _layout(name: str) -> Template:
 
 
 def _template(
+    title: str,
     skeleton: EmailMessage,
     bodies: tuple[Body, Body],
     words: Mapping[str, str],
@@ -229,7 +228,7 @@ def _template(
     head, middle, tail = _BODIES.split(skeleton.as_bytes())
     sender = settings.sender_mailbox
     return MailTemplate(
-        head=head,
+        head=f"Subject: {unstructured(title)}\r\n".encode() + head,
         text=bodies[0],
         middle=middle,
         html=bodies[1],
@@ -243,14 +242,13 @@ def _template(
 
 
 def _skeleton(
-    text: ApprovedText, title: str, settings: EmailSettings, city: City, bodies: tuple[Body, Body]
+    text: ApprovedText, settings: EmailSettings, city: City, bodies: tuple[Body, Body]
 ) -> EmailMessage:
     message = EmailMessage(policy=SMTP)
     sender = settings.sender_mailbox
     message["From"] = Address(display_name(settings.sender_name or city.name), addr_spec=sender.address)
     if settings.reply_to:
         message["Reply-To"] = settings.reply_to
-    message["Subject"] = title
     message["Auto-Submitted"] = "auto-generated"
     message["List-Id"] = f"<notify.{sender.domain}>"
     message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
@@ -266,4 +264,5 @@ def _list_unsubscribe(base: str, settings: EmailSettings) -> str:
     web = f"<{base}{UNSUBSCRIBE_PATH}{_TOKEN}>"
     if not settings.unsubscribe_mailto:
         return web
-    return f"{web},\r\n <mailto:{settings.unsubscribe_mailto}?subject=unsubscribe%20{_TOKEN}>"
+    mailto = quote(settings.unsubscribe_mailto, safe="@")
+    return f"{web},\r\n <mailto:{mailto}?subject=unsubscribe%20{_TOKEN}>"

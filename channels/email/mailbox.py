@@ -19,7 +19,8 @@ _PLAIN = re.compile(rf"(?=[^@]{{1,64}}@.{{1,255}}\Z){_ATOM}(?:\.{_ATOM})*@{_LABE
 
 NAME_LENGTH = 100  # characters of a name that a header and a greeting carry
 _JOINERS = "\u200c\u200d"  # Persian and Indic names need them (R23)
-_WORD_BYTES = 45  # what fits into one encoded word of 75 characters (RFC 2047 section 2)
+_WORD_BYTES = 39  # what fits into one encoded word on a line of 76 characters that begins with "Subject: "
+_PLAIN_LENGTH = 66  # characters that need no folding behind "Subject: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def mailbox(address: str) -> Mailbox:
     if _PLAIN.fullmatch(address):
         return Mailbox(address)
     try:
-        parts = validate_email(address, check_deliverability=False, test_environment=True)
+        parts = validate_email(address, check_deliverability=False, test_environment=True, strict=True)
     except EmailNotValidError:
         raise ValueError("This is not an email address.") from None
     return Mailbox(f"{parts.local_part}@{parts.ascii_domain}", utf8=not parts.local_part.isascii())
@@ -66,14 +67,28 @@ def _visible(character: str) -> str:
 
 
 def phrase(name: str) -> str:
-    """A display name as a header writes it: a quoted string, or encoded words (RFC 5322 3.2.5, RFC 2047).
+    """A display name as a header writes it: a quoted string, or encoded words (RFC 5322 section 3.2.5).
 
     Args:
         name: what `display_name` returned.
     """
-    if name.isascii():
+    if _looks_plain(name):
         return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return "\r\n ".join(f"=?utf-8?b?{b64encode(chunk).decode()}?=" for chunk in _chunks(name))
+    return encoded_words(name)
+
+
+def unstructured(text: str) -> str:
+    """One line of text as a header such as Subject writes it: as it is, or as encoded words."""
+    return text if _looks_plain(text) and len(text) <= _PLAIN_LENGTH else encoded_words(text)
+
+
+def _looks_plain(text: str) -> bool:
+    return text.isascii() and "=?" not in text  # what only looks like an encoded word would be decoded
+
+
+def encoded_words(text: str) -> str:
+    """Text in base64, in words of lawful length, one a line (RFC 2047 section 2)."""
+    return "\r\n ".join(f"=?utf-8?b?{b64encode(chunk).decode()}?=" for chunk in _chunks(text))
 
 
 def _chunks(text: str) -> list[bytes]:
