@@ -91,7 +91,7 @@ def check(
         has no findings.
     """
     facts = verbatim_facts(source, keep)
-    missing, rest = _look_for(facts, fold_digits(target))
+    missing, rest = _look_for(facts, fold_digits(source), fold_digits(target))
     added = [fact for fact in verbatim_facts(rest) if fact.kind in _NEVER_FROM_NOWHERE]
     findings = [
         *(_missing_fact(fact) for fact in missing),
@@ -211,16 +211,24 @@ def _loosely(form: str, kind: Kind) -> str:
     return re.sub(r"\\?[ \u00a0\u202f]", "[ \u00a0\u202f]", exact).replace(r"\-", "[-\u2011]")
 
 
-def _look_for(facts: Sequence[Fact], target: str) -> tuple[list[Fact], str]:
+def _look_for(facts: Sequence[Fact], source: str, target: str) -> tuple[list[Fact], str]:
     """The facts that are not in the target, and the target without those that are."""
     missing: list[Fact] = []
     for fact in sorted(facts, key=lambda fact: (-len(fact.text), fact.start)):
-        found = re.search(as_written(fold_digits(fact.text), fact.kind), target)
+        found = _pattern(fact, source).search(target)
         if found is None:
             missing.append(fact)
         else:
             target = _blank(target, [_fact(fact.kind, target, found.span())])
     return sorted(missing, key=lambda fact: fact.start), target
+
+
+def _pattern(fact: Fact, source: str) -> re.Pattern[str]:
+    """What finds a fact in a translation; its neighbours count only where the source keeps to that itself."""
+    strict = re.compile(as_written(source[fact.start : fact.end], fact.kind))
+    return (
+        strict if strict.match(source, fact.start) else re.compile(re.escape(source[fact.start : fact.end]))
+    )
 
 
 def _blank(text: str, facts: Iterable[Fact]) -> str:

@@ -1,7 +1,7 @@
 """A text as sentences and what stands between them.
 
 sentencex finds the sentences; around it stand rules of our own: a line is never joined to the next, a list
-marker is no part of a sentence, and "8 p.m. Friday" is not two.
+marker is no part of a sentence, "8 p.m. Friday" is not two, and an address ends before its full stop.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from functools import cache
 from itertools import accumulate
 
 from babel import Locale, UnknownLocaleError
+
+from notify.translation.facts import Kind, verbatim_facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +97,28 @@ def _days(language: str) -> tuple[str, ...]:
 
 
 def _segments(line: str, language: str) -> list[str]:
-    """What sentencex makes of one line. Its lengths are used, not its texts: it is shown plain blanks only,
-    because it fails on those that take more than one byte (1.0.32)."""
+    """What sentencex makes of one line."""
     import sentencex
 
-    shown = re.sub(r"\s", " ", line)
     try:
-        lengths = [len(part) for part in sentencex.segment(language.split("-")[0], shown)]
+        lengths = [len(part) for part in sentencex.segment(language.split("-")[0], _shown(line))]
     except BaseException as error:
         if type(error).__name__ != "PanicException":  # what Rust's panics come as: no subclass of Exception
             raise
         return [line]
     return _cut(line, lengths)
+
+
+def _shown(line: str) -> str:
+    """A line as sentencex gets to see it, no shorter and no longer.
+
+    Blanks are plain ones, because it fails on some that take more than one byte (1.0.32), and addresses are
+    words, because it takes the full stop after them for a part of them.
+    """
+    for fact in verbatim_facts(line):
+        if fact.kind in (Kind.URL, Kind.EMAIL):
+            line = line[: fact.start] + "x" * (fact.end - fact.start) + line[fact.end :]
+    return re.sub(r"\s", " ", line)
 
 
 def _cut(line: str, lengths: list[int]) -> list[str]:
