@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 from contacts.values import ImportFailed, SheetProblem
@@ -111,7 +112,7 @@ def known_encoding(encoding: str) -> str:
     """
     try:
         name = codecs.lookup(encoding).name
-        b"".decode(name)
+        TextIOWrapper(BytesIO(), encoding=name)  # some codecs are not of text
     except (LookupError, ValueError):
         raise ImportFailed(
             SheetProblem.ENCODING, "No text encoding has this name.", "Use utf-8, utf-16 or windows-1252."

@@ -130,7 +130,7 @@ class Sheet:
         for number, cells in _records(self.path, self.encoding, self.delimiter):
             if isinstance(cells, RowError):
                 yield cells
-            elif number > self._header_row and any(cells):
+            elif number > self._header_row and any(map(str.strip, cells)):
                 yield self._row(number, cells)
 
     def _row(self, number: int, cells: list[str]) -> Row | RowError:
