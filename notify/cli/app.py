@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import signal
 import sys
 from pathlib import Path
 
@@ -12,32 +10,8 @@ import structlog
 import typer
 
 import notify
-from channels.contract import CannotCompose, MissingSettings
-from contacts.addresses import BadAddress
-from contacts.importing import CannotImport
-from contacts.lists import BadListName, UnknownList
 from notify.cli import sending, setup, words
-from notify.cli.demo import demo
-from notify.cli.output import Refused, fail, good, say
-from notify.cli.sending import run_async
-from notify.database import DatabaseUnavailable
-from notify.dispatch.guard import EngineBusy
-from notify.dispatch.plan import DispatchError
-from notify.settings import SettingsError
-from notify.staff import StaffError
-from notify.stage import PortTaken, Stage, running, running_with_sandbox
-from notify.statements import StatementError
-from notify.timetables import TimetableError
-from notify.translation.engine import EngineError
-from notify.web.console import console_ticket
-from templates.playbook_files import PlaybookError
-
-# Everything a person can cause and cure. Anything else is a defect, and shows its trace.
-KNOWN = (
-    BadAddress, BadListName, CannotCompose, DatabaseUnavailable, DispatchError, EngineBusy, EngineError,
-    CannotImport, MissingSettings, PlaybookError, PortTaken, Refused, SettingsError, StaffError, StatementError,
-    TimetableError, UnknownList,
-)  # fmt: skip
+from notify.cli.output import fail, say
 
 app = typer.Typer(
     name="notify",
@@ -49,7 +23,6 @@ app = typer.Typer(
 app.command("init")(setup.init)
 app.command("doctor")(setup.examine)
 app.command("config")(setup.show_config)
-app.command("demo")(demo)
 for name, group in {
     "staff": setup.staff_app,
     "contacts": setup.contacts_app,
@@ -71,6 +44,22 @@ def _top(version: bool = typer.Option(False, "--version", help="Print the versio
         raise typer.Exit
 
 
+@app.command("demo")
+def demo(
+    folder: Path | None = typer.Option(None, "--folder", help="Where the letters, mails and texts go."),
+    as_json: bool = typer.Option(False, "--json", help="Only print summary.json at the end."),
+    stay: bool = typer.Option(False, "--stay", help="Keep running afterwards, to look at it in a browser."),
+    port: int = typer.Option(0, min=0, max=65535, help="For the pages; 0 lets the system choose."),
+) -> None:
+    """See the main job, end to end: 200 fictional residents, four channels, eight languages.
+
+    Needs no account, no server and no internet. Everything stays on this machine.
+    """
+    from notify.cli import demo as story  # the pages and stand-ins take a second to load
+
+    story.run(folder, port, quiet=as_json, stay=stay)
+
+
 @app.command("run")
 def run(
     sandbox: bool = typer.Option(
@@ -80,42 +69,9 @@ def run(
     port: int = typer.Option(8025, min=0, max=65535),
 ) -> None:
     """Everything in one process: pages, callbacks, sending, timetables."""
-    run_async(_run(sandbox, host, port))
+    from notify.cli import serving
 
-
-async def _run(sandbox: bool, host: str, port: int) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    if sandbox:
-        folder = Path(setup.settings.load().state_dir) / "sandbox"
-        stage = running_with_sandbox(host, port, folder, {})
-    else:
-        stage = running(host, port, {})
-    async with stage as found:
-        _welcome(found)
-        await stop.wait()
-        say("Stopping: what is in flight finishes.")
-
-
-def _welcome(stage: Stage) -> None:
-    good(f"Notify is running at {stage.url}")
-    if stage.sandbox:
-        say(
-            f"  residents' side:  {stage.url}/sandbox/", f"  staff's side:     {stage.url}/console/dispatches"
-        )
-        say("  Everything stays on this machine: all providers are stand-ins.")
-    else:
-        ticket = console_ticket(stage.hub.settings.key())
-        say(f"  staff's side, good for 15 minutes:  {stage.url}/console/enter?ticket={ticket}")
-        on, off = (
-            list(stage.hub.channels),
-            [name for name in setup.available() if name not in stage.hub.channels],
-        )
-        say(
-            f"  channels on: {', '.join(on) or 'none'}; off, for want of settings: {', '.join(off) or 'none'}"
-        )
-    say("  Stop with Ctrl-C.")
+    serving.run(host, port, sandbox=sandbox)
 
 
 def main() -> None:
@@ -127,6 +83,33 @@ def main() -> None:
     )
     try:
         app()
-    except KNOWN as error:
+    except Exception as error:
+        if not isinstance(error, _known()):
+            raise
         fail(str(error))
         sys.exit(1)
+
+
+def _known() -> tuple[type[Exception], ...]:
+    """Everything a person can cause and cure. Anything else is a defect, and shows its trace."""
+    from channels.contract import CannotCompose, MissingSettings
+    from contacts.addresses import BadAddress
+    from contacts.importing import ImportFailed
+    from contacts.lists import BadListName, UnknownList
+    from notify.cli.output import Refused
+    from notify.database import DatabaseUnavailable
+    from notify.dispatch.guard import EngineBusy
+    from notify.dispatch.plan import DispatchError
+    from notify.settings import SettingsError
+    from notify.staff import StaffError
+    from notify.stage import PortTaken
+    from notify.statements import StatementError
+    from notify.timetables import TimetableError
+    from notify.translation.engine import EngineError
+    from templates.playbook_files import PlaybookError
+
+    return (
+        BadAddress, BadListName, CannotCompose, DatabaseUnavailable, DispatchError, EngineBusy, EngineError,
+        ImportFailed, MissingSettings, PlaybookError, PortTaken, Refused, SettingsError, StaffError,
+        StatementError, TimetableError, UnknownList,
+    )  # fmt: skip

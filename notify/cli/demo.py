@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-import typer
 from rich.live import Live
 from sqlmodel import Session, col, select
 
@@ -96,21 +95,17 @@ class Demo:
             console.rule(f"[bold]{title}[/]", align="left")
 
 
-def demo(
-    folder: Path | None = typer.Option(None, "--folder", help="Where the letters, mails and texts go."),
-    as_json: bool = typer.Option(False, "--json", help="Only print summary.json at the end."),
-    stay: bool = typer.Option(False, "--stay", help="Keep running afterwards, to look at it in a browser."),
-    port: int = typer.Option(0, min=0, max=65535, help="For the pages; 0 lets the system choose."),
-) -> None:
-    """See the main job, end to end: a city of 200 fictional residents, four channels, nine languages.
+def run(folder: Path | None, port: int, *, quiet: bool, stay: bool) -> None:
+    """Tell the story in a folder of its own.
 
-    Needs no account, no server and no internet. Everything stays on this machine.
+    Raises:
+        Refused: the folder is not empty, or something in the story went wrong.
     """
     place = (folder or Path(f"notify-demo-{datetime.now().astimezone():%Y%m%d-%H%M%S}")).resolve()
     if place.exists() and any(place.iterdir()):
         raise Refused(f"{place} is not empty. Name another --folder, or remove it.")
     place.mkdir(parents=True, exist_ok=True)
-    run_async(_demo(place, port, quiet=as_json, stay=stay))
+    run_async(_demo(place, port, quiet=quiet, stay=stay))
 
 
 async def _demo(folder: Path, port: int, *, quiet: bool, stay: bool) -> None:
@@ -155,8 +150,8 @@ def _write_settings(folder: Path, state: Path) -> None:
 def _introduce(city: Demo) -> None:
     city.chapter("Rivermouth, a city that does not exist")
     city.tell(
-        "Its database is new, its providers are stand-ins on this machine. The letters, mails and messages",
-        "are made and sent by the same code, and the same client libraries, that a real city uses.",
+        "Its database is new, its providers are stand-ins on this machine. Letters, mails and messages are made "
+        "and sent by the same code, and the same client libraries, that a real city uses."
     )
 
 
@@ -173,10 +168,10 @@ async def _residents_join(city: Demo) -> None:
                 channels=address_kinds(),
             )
         )
-        tree = found.to_dict()
         city.tell(
-            f"{file}: {tree['rows']} rows, {tree['contacts_created']} residents new, "
-            f"{tree['duplicates_merged']} duplicates merged, {len(found.errors)} fields could not be used."
+            f"{file}: {found.rows} rows; {found.created} residents new, {found.updated} known and completed, "
+            f"{found.duplicates + found.unchanged} there already, {found.rejected} rejected; "
+            f"{found.opt_outs_kept} old opt-outs kept; {found.error_count} fields could not be used."
         )
         if not city.quiet and found.errors:
             table(
@@ -202,7 +197,8 @@ async def _crisis(city: Demo) -> Dispatch:
 
 
 def _hire(session: Session) -> None:
-    staff.add(session, AUTHOR, [Role.AUTHOR], name="Ana")
+    # Ana may approve as well: what she wrote herself still needs somebody else.
+    staff.add(session, AUTHOR, [Role.AUTHOR, Role.APPROVER], name="Ana")
     approver = staff.add(session, APPROVER, [Role.APPROVER], name="Ben")
     for name in ("first-hours", "weekly-update"):
         found = playbooks.load(name, None)

@@ -17,6 +17,7 @@ from notify.dispatch.report import SAID, Count, Report
 from templates import language_name
 
 _DONE = {DeliveryState.ACCEPTED, DeliveryState.DELIVERED, DeliveryState.UNDELIVERED}
+BAR = 10  # columns: the table has to fit a terminal of 80
 _SHOWN = ("accepted", "delivered", "to go", "unknown", "failed")
 _COLOURS = {"accepted": "green", "delivered": "green", "to go": "cyan", "unknown": "yellow", "failed": "red"}
 
@@ -26,30 +27,32 @@ def live(report: Report, channels: Sequence[str]) -> RenderableType:
     grid = Table(
         header_style="bold", title=f"Dispatch {report.dispatch_id}: {report.state}", title_justify="left"
     )
-    grid.add_column("channel")
-    grid.add_column("language")
-    grid.add_column("", width=24)
+    grid.add_column("channel", no_wrap=True)
+    grid.add_column("language", no_wrap=True)
+    grid.add_column("", width=BAR)
     for name in _SHOWN:
         grid.add_column(name, justify="right")
     for channel, language in _rows(report, channels):
-        found = [each for each in report.counts if each.channel == channel and each.language == language]
+        found = [
+            each for each in report.counts if (each.channel, _language(each.language)) == (channel, language)
+        ]
         figures = _figures(found)
         total = sum(each.rows for each in found if each.state != DeliveryState.SKIPPED)
         if not total:
             continue
-        bar = ProgressBar(total=total, completed=total - figures["to go"], width=24)
+        bar = ProgressBar(total=total, completed=total - figures["to go"], width=BAR)
         cells = [
             Text(str(figures[name] or "·"), style=_COLOURS[name] if figures[name] else "dim")
             for name in _SHOWN
         ]
-        grid.add_row(channel, _language(language), bar, *cells)
+        grid.add_row(channel, language, bar, *cells)
     notes = [Text(f"{channel} is held: {reason}", style="red") for channel, reason in report.holds.items()]
     skipped = report.of(DeliveryState.SKIPPED)
     return Group(grid, Text(f"{skipped} in the audience are not written to.", style="dim"), *notes)
 
 
 def _rows(report: Report, channels: Sequence[str]) -> list[tuple[str, str]]:
-    found = {(each.channel, each.language) for each in report.counts if each.channel}
+    found = {(each.channel, _language(each.language)) for each in report.counts if each.channel}
     return sorted(found, key=lambda row: (channels.index(row[0]) if row[0] in channels else 99, row[1]))
 
 
@@ -67,7 +70,8 @@ def _figures(found: Sequence[Count]) -> dict[str, int]:
 
 
 def _language(tags: str) -> str:
-    return " + ".join(language_name(tag, "en") for tag in tags.split(","))
+    """The language's name; households that read several share one row."""
+    return "several languages" if "," in tags else language_name(tags, "en")
 
 
 def in_words(report: Report) -> list[str]:

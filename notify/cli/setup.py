@@ -16,13 +16,16 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from channels.contract import AddressKind, ApprovedText, Batch, Level, Message, Outcome, Verdict
 from channels.registry import available
-from contacts import addresses
+from contacts import addresses, importing
 from contacts.columns import now
+from contacts.importing import ImportReport
 from notify import audit, doctor, settings, staff
 from notify.cli.acting import actor, hub
 from notify.cli.output import AS, JSON, MARKS, YES, Refused, confirm, console, good, put_json, say, table
 from notify.hub import address_kinds
 from notify.staff import Deed, Role
+
+SHOWN_ERRORS = 50
 
 staff_app = typer.Typer(no_args_is_help=True, help="The people who write, translate, approve and keep lists.")
 contacts_app = typer.Typer(no_args_is_help=True, help="Residents, as liaisons keep them.")
@@ -207,8 +210,6 @@ def contacts_import(
     `consent` is no, yes, stop, or the channels agreed to: sms,email,telegram,letter. An opt-out that is on
     record always stands: no file can revive it.
     """
-    from contacts import importing
-
     here = hub()
     attestation = _attestation(attest, attest_source, attest_date)
     size = file.stat().st_size if file.is_file() else 0
@@ -244,9 +245,7 @@ def contacts_import(
     return None
 
 
-def _attestation(wording: str, source: str, day: str) -> Any:
-    from contacts import importing
-
+def _attestation(wording: str, source: str, day: str) -> importing.Attestation | None:
     if not wording:
         return None
     try:
@@ -256,24 +255,32 @@ def _attestation(wording: str, source: str, day: str) -> Any:
     return importing.Attestation(wording=wording, source=source or "attested at import", date=when)
 
 
-def _tell_import(found: Any, dry_run: bool) -> None:
-    tree = found.to_dict()
+def _tell_import(found: ImportReport, dry_run: bool) -> None:
+    say(f"Read as {found.encoding}, cells separated by {found.delimiter!r}.")
+    if found.ignored_columns:
+        say(f"Ignored columns: {', '.join(found.ignored_columns)}.")
+    counts = ("rows", "created", "updated", "unchanged", "duplicates", "rejected", "endpoints", "consents",
+              "opt_outs", "opt_outs_kept", "languages_kept")  # fmt: skip
     table(
         "What the file holds",
         ["", "count"],
-        [(k.replace("_", " "), v) for k, v in tree.items() if isinstance(v, int)],
+        [(each.replace("_", " "), getattr(found, each)) for each in counts],
     )
-    say(*(f"{k.replace('_', ' ')}: {v}" for k, v in tree.items() if isinstance(v, str) and v))
-    if ignored := tree.get("ignored_columns"):
-        say(f"Ignored columns: {', '.join(ignored)}.")
+    if found.consents_without_wording:
+        say(
+            f"{found.consents_without_wording} consents have no exact wording; add a column consent_wording (R31)."
+        )
     if found.errors:
         table(
-            f"{len(found.errors)} fields were left out",
+            f"{found.error_count} things could not be used",
             ["row", "column", "value", "what is wrong", "cure"],
-            [(each.row, each.column, each.masked, each.message, each.cure) for each in found.errors[:50]],
+            [
+                (each.row, each.column, each.masked, each.message, each.cure)
+                for each in found.errors[:SHOWN_ERRORS]
+            ],
         )
-        if len(found.errors) > 50:
-            say(f"… and {len(found.errors) - 50} more; write all of them with --errors FILE.")
+        if found.error_count > SHOWN_ERRORS:
+            say(f"… and {found.error_count - SHOWN_ERRORS} more; write them to a file with --errors FILE.")
     good("Dry run: nothing was kept." if dry_run else "Imported.")
 
 

@@ -94,17 +94,7 @@ def stop(session: Session, dispatch: Dispatch, actor: str) -> int:
     dispatch.finished_at = now()
     dispatch.reason = f"stopped by {actor}"
     _move(session, dispatch, DispatchState.STOPPED, actor, "dispatch.stop")
-    return skip_rest(session, dispatch)
-
-
-def skip_rest(session: Session, dispatch: Dispatch) -> int:
-    """Mark what a stopped dispatch had not sent."""
-    result = session.execute(
-        update(Delivery)
-        .where(col(Delivery.dispatch_id) == dispatch.id, col(Delivery.state) == DeliveryState.PLANNED)
-        .values(state=DeliveryState.SKIPPED, reason=ledger.STOPPED)
-    )
-    return int(getattr(result, "rowcount", 0))
+    return ledger.skip_rest(session, dispatch)
 
 
 def stop_all_of(session: Session, statement_id: int, actor: str) -> list[int]:

@@ -37,7 +37,6 @@ log = structlog.get_logger()
 POLL = 0.2  # seconds between looks at the database
 BATCHES_AT_ONCE = 2  # so that the end of one batch does not leave the connections idle
 STOP_WITHIN = 30.0  # seconds for what is in flight when the engine is asked to stop
-ASK_PROVIDER_EVERY = 15.0  # seconds between rounds of asking what became of unknown messages
 
 
 def is_quiet(city: CitySettings, moment: datetime) -> bool:
@@ -59,7 +58,7 @@ class Engine:
         self._tokens = Tokens(settings.key())
         self._journals = settings.state_dir / "journal"
         self._pacers = {
-            name: Pacer(channel.rate, burst=max(channel.rate, 1.0)) for name, channel in channels.items()
+            name: Pacer(channel.rate, burst=max(channel.rate / 10, 1.0)) for name, channel in channels.items()
         }
         self._gates: dict[int, Gate] = {}
         self._asked_up_to: dict[str, int] = {}
@@ -194,10 +193,11 @@ class Engine:
     async def _watch(self) -> None:
         """Start what is due, end what is over, close the gates of what a person stopped."""
         asked = datetime.min.replace(tzinfo=now().tzinfo)
+        ask_every = max(1.0, self._settings.sending.settle_seconds / 4)
         while not self._stopping:
             try:
                 await asyncio.to_thread(self._tick)
-                if (now() - asked).total_seconds() >= ASK_PROVIDER_EVERY:
+                if (now() - asked).total_seconds() >= ask_every:
                     asked = now()
                     await self._ask_providers()
             except Exception as error:

@@ -71,6 +71,7 @@ def begin_generation(session: Session, directory: Path) -> bool:
         Whether dispatches were paused.
     """
     path = directory / "generation"
+    directory.mkdir(parents=True, exist_ok=True)
     row = session.get(Generation, 1) or Generation(number=0)
     known = int(path.read_text("ascii")) if path.exists() else 0
     restored = row.number < known or (row.number > 0 and known == 0)

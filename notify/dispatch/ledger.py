@@ -226,6 +226,16 @@ def expire(session: Session) -> int:
     return failed
 
 
+def skip_rest(session: Session, dispatch: Dispatch) -> int:
+    """Mark what a stopped dispatch will not send any more; returns how many rows."""
+    rows = and_(col(Delivery.dispatch_id) == dispatch.id, col(Delivery.state) == DeliveryState.PLANNED)
+    ready = and_(col(Batch.dispatch_id) == dispatch.id, col(Batch.state) == BatchState.READY)
+    session.execute(update(Batch).where(ready).values(state=BatchState.DONE))
+    return _changed(
+        session.execute(update(Delivery).where(rows).values(state=DeliveryState.SKIPPED, reason=STOPPED))
+    )
+
+
 def hold_channel(session: Session, dispatch_id: int, channel: str, reason: str) -> None:
     """Stop one channel of a dispatch until a person resumes it."""
     if session.get(ChannelHold, (dispatch_id, channel)) is None:
@@ -484,6 +494,9 @@ def _settle(session: Session, batch: Batch, due_at: datetime | None) -> None:
     batch.worker, batch.due_at = "", due_at if left else None
     session.add(batch)
     session.flush()
+    dispatch = session.get_one(Dispatch, batch.dispatch_id, populate_existing=True)
+    if left and dispatch.state == DispatchState.STOPPED:  # a person stopped it while this was in hand
+        skip_rest(session, dispatch)
 
 
 def _changed(result: Any) -> int:

@@ -123,5 +123,5 @@ def report(session: Session, dispatch: Dispatch) -> Report:
         reason=dispatch.reason,
         audience=dispatch.audience,
         counts=tuple(Count(*row) for row in rows),
-        holds=dict(holds.tuples().all()),
+        holds=dict(holds.all()),
     )

@@ -1,0 +1,46 @@
+"""`notify run`: everything in one process, until somebody stops it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+from channels.registry import available
+from notify.cli.output import good, say
+from notify.cli.sending import run_async
+from notify.settings import load
+from notify.stage import Stage, running, running_with_sandbox
+from notify.web.console.access import console_ticket
+
+
+def run(host: str, port: int, *, sandbox: bool) -> None:
+    """Serve until SIGINT or SIGTERM."""
+    run_async(_run(host, port, sandbox=sandbox))
+
+
+async def _run(host: str, port: int, *, sandbox: bool) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    folder = load().state_dir / "sandbox"
+    stage = running_with_sandbox(host, port, folder, {}) if sandbox else running(host, port, {})
+    async with stage as found:
+        _welcome(found)
+        await stop.wait()
+        say("Stopping: what is in flight finishes.")
+
+
+def _welcome(stage: Stage) -> None:
+    good(f"Notify is running at {stage.url}")
+    if stage.sandbox:
+        say(
+            f"  residents' side:  {stage.url}/sandbox/", f"  staff's side:     {stage.url}/console/dispatches"
+        )
+        say("  Everything stays on this machine: all providers are stand-ins.")
+    else:
+        ticket = console_ticket(stage.hub.settings.key())
+        say(f"  staff's side, good for 15 minutes:  {stage.url}/console/enter?ticket={ticket}")
+        off = [name for name in available() if name not in stage.hub.channels]
+        say(f"  channels on: {', '.join(stage.hub.channels) or 'none'}")
+        say(f"  off, for want of settings: {', '.join(off) or 'none'}")
+    say("  Stop with Ctrl-C.")
