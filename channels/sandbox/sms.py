@@ -218,11 +218,17 @@ class SmsProvider:
         return web.json_response(self._resource(text)) if text else error(20404)
 
     async def _list(self, request: web.Request) -> web.Response:
+        try:
+            return web.json_response(self._listed(request))
+        except ValueError:
+            return error(20001, "A filter of the list could not be read")
+
+    def _listed(self, request: web.Request) -> dict[str, object]:
         found = [text for text in reversed(self._by_sid.values()) if _matches(text, request.query)]
         size = min(int(request.query.get("PageSize", _DEFAULT_PAGE)), _LONGEST_PAGE)
         page = int(request.query.get("Page", 0))
         items = [self._resource(text) for text in found[page * size : (page + 1) * size]]
-        return web.json_response(_page(request, "messages", items, page, size, len(found)))
+        return _page(request, "messages", items, page, size, len(found))
 
     async def _list_numbers(self, request: web.Request) -> web.Response:
         asked = request.query.get("PhoneNumber", "")
@@ -483,8 +489,10 @@ def _matches(text: Text, query: Mapping[str, str]) -> bool:
 def _in_range(moment: datetime, sign: str, limit: str) -> bool:
     start = datetime.fromisoformat(limit)
     start = start if start.tzinfo else start.replace(tzinfo=UTC)
+    if not sign:
+        return moment.date() == start.date()  # Twilio compares days
     end = start + (timedelta(days=1) if len(limit) <= len("2026-11-22") else timedelta(seconds=1))
-    return (sign == ">" or moment < end) and (sign == "<" or moment >= start)
+    return moment < end if sign == "<" else moment >= start
 
 
 def _page(
