@@ -155,6 +155,9 @@ class Draft:
             if city.phone and city.public_url
             else [],
             "online": self._phrase("letter_online", url=self.text.url) if self.text.url else [],
+            "choices": self._line(self.phrases["letter_choices"].replace("{url}", "").strip())
+            if city.public_url
+            else [],
             "return_line": self._own(" · ".join((city.name, *city.postal_address))) if city.postal_address else [],
         }
 
@@ -211,7 +214,6 @@ class Draft:
             "blocks": self.blocks,
             "actions": self.actions,
             "languages": self.languages,
-            "choices": bool(self.city.public_url),
             "words_width": width,
             "qr": qr,
             "page": re.split(r"(\{pages?\})", self.phrases["page"]),
@@ -225,7 +227,7 @@ class Draft:
 
     def printed(self) -> str:
         """Every character that is printed: the text's, the city's, the fixed phrases' and the months'."""
-        fixed = [self.phrases[key] for key in ("greeting", "greeting_plain", "letter_choices", "page")]
+        fixed = [self.phrases[key] for key in ("greeting", "greeting_plain", "page")]
         fixed += [long_date(date(2026, month, 22), self.text.language) for month in range(1, 13)]
         return "\n".join((*(node["v"] for node in self.nodes()), *fixed))
 

@@ -20,7 +20,7 @@ from channels.letter.compose import Body, Leaf, Role
 from channels.letter.dates import long_date
 from channels.letter.manifest import COLUMNS, EXCEPTION_COLUMNS, Outbox, exception_rows, row, table, write_set
 from channels.letter.profiles import Profile
-from channels.letter.recipients import Addressed, Filler, Letter, Problem, Words, address_all
+from channels.letter.recipients import Addressed, Filler, Letter, Problem, Words, address_all, fitting_size
 from channels.letter.settings import LetterSettings
 from channels.letter.typesetting import Typesetter, forget
 from channels.letter.workdays import Schedule, schedule
@@ -185,7 +185,6 @@ class PrintFile:
                 for name, slot in leaf.slots.items()
             },
             "fonts": fonts.stack(language),
-            "leading": fonts.leading(language),
             "lang": language.split("-")[0],
             "dir": templates.direction(language),
             "date": long_date(self.task.local.date(), language),
@@ -345,7 +344,8 @@ def specimen(body: Body, city: City, settings: LetterSettings, at: datetime) -> 
     """One letter to nobody in particular, to be looked at."""
     task = Task("proof", 1, 1, at, city, settings, (body,), ())
     resident = templates.phrases(body.source_language)["resident"]
-    words = Filler(body, city).words(0, (), "…" if city.public_url else "")
+    words = Filler(body, city).words(0, (), "…")
     place = Place(city.postal_address, "", city.country)
     lines = (resident, *city.postal_address)
-    return PrintFile(task, "proof", [Addressed(0, lines, min(body.profile.address_sizes), place, (words,))])
+    size = fitting_size(lines, body.profile, fonts.stack(city.languages[0])) or min(body.profile.address_sizes)
+    return PrintFile(task, "proof", [Addressed(0, lines, size, place, (words,))])

@@ -19,8 +19,8 @@ from channels.letter.settings import LetterSettings
 
 MOST_LANGUAGES = 3  # in one letter
 _GREETING_SIZES = (10.5, 9.5, 8.5, 7.5)  # points
-_CHOICES_SIZES = (8.0, 7.5, 7.0, 6.5)
-_BEYOND = 1.005  # a text this much wider than its place still fits: the window has that much air
+_CHOICES_SIZES = (8.5, 8.0, 7.5, 7.0, 6.5)
+_BEYOND = 1.005  # lines this much taller than the window still fit: the last has air under it
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +152,21 @@ def fit_window(lines: Sequence[str], profile: Profile, stack: tuple[str, ...]) -
     for number, line in enumerate(lines, start=1):
         if not printable(line, stack):
             raise BadAddress(f"Line {number} has characters that cannot be printed.")
+    size = fitting_size(lines, profile, stack)
+    if size is None:
+        raise BadAddress(f"It does not fit the envelope's window ({profile.name}): it is too long or has too many lines.")
+    return size
+
+
+def fitting_size(lines: Sequence[str], profile: Profile, stack: tuple[str, ...]) -> float | None:
+    """The largest of the profile's sizes, in points, in which lines fit the window."""
     window = profile.address.box()
     widest = max(fonts.width(line, stack) for line in lines)
-    for size in profile.address_sizes:
-        if widest * size <= window.width * _BEYOND and len(lines) * LINE * size <= window.height * _BEYOND:
-            return size
-    raise BadAddress(f"The address does not fit the envelope's window ({profile.name}): too long or too many lines.")
+    tall = len(lines) * LINE
+    sizes = profile.address_sizes
+    return next(
+        (size for size in sizes if widest * size <= window.width and tall * size <= window.height * _BEYOND), None
+    )
 
 
 def printable(text: str, stack: tuple[str, ...]) -> bool:
@@ -168,17 +177,15 @@ def printable(text: str, stack: tuple[str, ...]) -> bool:
 
 
 class Filler:
-    """Fills one body's places: the greeting, and where to choose how the city writes."""
+    """Fills one body's places: the greeting, and the link to where residents choose how the city writes."""
 
     def __init__(self, body: Body, city: City) -> None:
         self._body = body
         self._stack = fonts.stack(body.language)
         self._phrases = templates.phrases(body.language)
         self._frame = guards.named if is_borrowed(body.language) else str
-        self._choices_url = f"{city.public_url}/u/" if city.public_url else ""
-        before, _, after = self._phrases["letter_choices"].partition("{url}")
-        self._before, self._after = before.rstrip(), after
-        self._before_width = fonts.width(self._before, self._stack)
+        self._frame_width = fonts.width(self._phrases["greeting"].format(name=""), self._stack)
+        self._city_url = city.public_url
 
     def words(self, body: int, names: Sequence[str], token: str) -> Words:
         """What is stamped for one resident.
@@ -186,37 +193,36 @@ class Filler:
         Raises:
             _Unfit: the name or the link cannot be printed in its place.
         """
-        greeting = self._greeting(names)
-        if not printable(greeting, self._stack):
-            raise _Unfit("The name has characters that cannot be printed.")
-        greeting_size = _fit((greeting,), self._body.lead.slots["greeting"], _GREETING_SIZES, self._stack)
-        if greeting_size is None:
-            raise _Unfit("The name is too long for the greeting.")
+        greeting, greeting_size = self._greeting(names)
         choices, choices_size = self._choices(token)
         return Words(body, greeting, greeting_size, choices, choices_size)
 
-    def _greeting(self, names: Sequence[str]) -> str:
+    def _greeting(self, names: Sequence[str]) -> tuple[str, float]:
         if not names:
-            return self._frame(self._phrases["greeting_plain"])
+            return self._frame(self._phrases["greeting_plain"]), _GREETING_SIZES[0]
         name = listed([guards.named(name) for name in names], self._body.language)
-        return self._frame(self._phrases["greeting"].format(name=name))
+        if not printable(name, self._stack):
+            raise _Unfit("The name has characters that cannot be printed.")
+        width = self._frame_width + fonts.width(name, self._stack)
+        size = _fit(width, self._body.lead.slots["greeting"], _GREETING_SIZES)
+        if size is None:
+            raise _Unfit("The name is too long for the greeting.")
+        return self._frame(self._phrases["greeting"].format(name=name)), size
 
     def _choices(self, token: str) -> tuple[str, float]:
-        """The line with the resident's own link; it may take two lines, the link beginning the second."""
         slot = self._body.lead.slots.get("choices")
-        if not token or slot is None:
+        if slot is None:
             return "", _CHOICES_SIZES[0]
-        url = guards.clean(self._choices_url + token)
-        size = _fit_width(max(self._before_width, fonts.width(url + self._after, self._stack)), slot, _CHOICES_SIZES)
+        url = guards.clean(f"{self._city_url}/u/{token}" if token else self._city_url)
+        size = _fit(fonts.width(url, _LATIN_STACK), slot, _CHOICES_SIZES)
         if size is None:
             raise _Unfit("The link to the resident's choices is too long for its place.")
-        words = self._phrases["letter_choices"].format(url=guards.fenced(url))
-        return self._frame(words), size
+        return guards.fenced(url), size
 
 
-def _fit(lines: Iterable[str], slot: Slot, sizes: Sequence[float], stack: tuple[str, ...]) -> float | None:
-    return _fit_width(max(fonts.width(line, stack) for line in lines), slot, sizes)
+_LATIN_STACK = fonts.stack("en")
 
 
-def _fit_width(width: float, slot: Slot, sizes: Sequence[float]) -> float | None:
+def _fit(width: float, slot: Slot, sizes: Sequence[float]) -> float | None:
+    """The largest size, in points, in which so many ems fit a place."""
     return next((size for size in sizes if width * size <= slot.width), None)
