@@ -14,7 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 log = structlog.get_logger()
 
-_FRAMES = 5  # of a defect's traceback, in the log
+_HOME = Path(__file__).parents[2]  # where the project's packages are
+_PACKAGES = frozenset({"notify", "channels", "contacts", "templates"})
+_FRAMES = 4  # of a defect's traceback, in the log
 
 # Pages load their own style sheet and script, talk to their own server, and nothing else.
 POLICY = (
@@ -103,6 +105,11 @@ def _route(scope: Scope) -> str:
 
 
 def where(error: BaseException) -> str:
-    """The innermost calls, by file and line: what a traceback tells without its values."""
-    frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
-    return " > ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
+    """Our own calls on the way to an error, by file and line: what a traceback tells without its values."""
+    frames = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    ours = [f"{path.relative_to(_HOME)}:{line}" for path, line in frames if _is_ours(path)]
+    return " > ".join(ours[-_FRAMES:])
+
+
+def _is_ours(path: Path) -> bool:
+    return path.is_relative_to(_HOME) and path.relative_to(_HOME).parts[0] in _PACKAGES

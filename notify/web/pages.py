@@ -48,6 +48,7 @@ class Pages:
             "fill": fill,
             "isolated": isolated,
             "ltr": left_to_right,
+            "shown": shown,
             "telephone": telephone,
             "web": web_address,
         }
@@ -129,6 +130,11 @@ def left_to_right(text: str) -> Markup:
     return Markup('<bdi dir="ltr">{}</bdi>').format(text)
 
 
+def shown(target: str) -> str:
+    """Where a link leads, as people write it."""
+    return target.removeprefix("https://").removesuffix("/")
+
+
 def telephone(number: str) -> Markup:
     """A phone number to press."""
     return Markup('<a href="{}">{}</a>').format(link(number), left_to_right(number))
@@ -136,7 +142,7 @@ def telephone(number: str) -> Markup:
 
 def web_address(url: str) -> Markup:
     """An address of ours to press."""
-    return Markup('<a href="{}">{}</a>').format(url, left_to_right(url))
+    return Markup('<a href="{}">{}</a>').format(url, left_to_right(shown(url)))
 
 
 def fill(sentence: str, **values: object) -> Markup:

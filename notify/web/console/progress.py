@@ -14,6 +14,7 @@ from sqlmodel import Session, col
 
 from contacts.columns import now
 from notify.dispatch import report
+from notify.dispatch.ledger import TO_GO
 from notify.dispatch.models import Delivery, DeliveryState, Dispatch, DispatchState
 from notify.dispatch.report import SAID, Count, Report
 from notify.statements import Revision
@@ -25,7 +26,7 @@ RATE_OVER = timedelta(minutes=2)  # the time over which the present rate is coun
 # The states of rows, as staff read them, in the order of the bars.
 STATES = {
     DeliveryState.DELIVERED: "delivered",
-    DeliveryState.ACCEPTED: "accepted",
+    DeliveryState.ACCEPTED: "accepted, no receipt",
     DeliveryState.SENDING: "in hand",
     DeliveryState.PLANNED: "to go",
     DeliveryState.UNKNOWN: "unknown",
@@ -48,7 +49,7 @@ MISSED = {
     DeliveryState.UNDELIVERED: "Accepted, but not delivered",
     DeliveryState.UNKNOWN: "Unknown: it may have arrived",
 }
-_HANDED_OVER = (DeliveryState.ACCEPTED, DeliveryState.DELIVERED, DeliveryState.UNDELIVERED)
+_ACCEPTED = (DeliveryState.ACCEPTED, DeliveryState.DELIVERED, DeliveryState.UNDELIVERED)
 _EMAIL = re.compile(r"\S+@\S+")
 
 
@@ -104,6 +105,26 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the table: rows in any of its states."""
+
+    heading: str
+    states: tuple[str, ...]
+    is_always_there: bool = False
+
+
+COLUMNS = (
+    Column("Accepted", _ACCEPTED, is_always_there=True),
+    Column("… delivered", (DeliveryState.DELIVERED,), is_always_there=True),
+    Column("… not delivered", (DeliveryState.UNDELIVERED,)),
+    Column("To go", TO_GO, is_always_there=True),
+    Column("Unknown", (DeliveryState.UNKNOWN,)),
+    Column("Failed", (DeliveryState.FAILED,)),
+    Column("Skipped", (DeliveryState.SKIPPED,)),
+)
+
+
+@dataclass(frozen=True, slots=True)
 class Missed:
     """What did not arrive, by reason, in plain words."""
 
@@ -131,6 +152,11 @@ class Progress:
     whole: Line
     groups: list[Group]
     missed: list[Missed]
+
+    @property
+    def columns(self) -> list[Column]:
+        """The columns of the table: those that always are there, and those with anything in them."""
+        return [column for column in COLUMNS if column.is_always_there or self.whole.of(*column.states)]
 
     @property
     def is_over(self) -> bool:
@@ -257,7 +283,7 @@ def _rate(session: Session, dispatch: Dispatch) -> float:
     handed = session.execute(
         select(func.count()).where(
             col(Delivery.dispatch_id) == dispatch.id,
-            col(Delivery.state).in_(_HANDED_OVER),
+            col(Delivery.state).in_(_ACCEPTED),
             col(Delivery.sent_at) >= since,
         )
     ).scalar_one()
@@ -268,7 +294,7 @@ def _groups(counted: Report, labels: Mapping[str, str]) -> list[Group]:
     groups = []
     for channel in sorted({count.channel for count in counted.counts}, key=lambda name: (not name, name)):
         rows = [count for count in counted.counts if count.channel == channel]
-        languages = sorted({count.language for count in rows}, key=lambda tag: (not tag, tag))
+        languages = sorted({count.language for count in rows}, key=lambda tag: (not tag, _spoken(tag)))
         label = labels.get(channel, channel) or "No channel"
         groups.append(
             Group(
@@ -294,7 +320,7 @@ def _line(label: str, counts: Iterable[Count]) -> Line:
 
 def _spoken(languages: str) -> str:
     names = [language_name(tag, "en") for tag in languages.split(",") if tag]
-    return " and ".join(names) or "No language of theirs"
+    return " and ".join(names) or "No text in their language"
 
 
 def _missed(counted: Report, state: str, heading: str) -> Missed | None:

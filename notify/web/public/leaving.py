@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Request, Response
@@ -137,9 +136,9 @@ def shown_address(kind: AddressKind, address: str) -> str:
     """As much of an address as its owner needs to know it, and nobody else can use."""
     if kind is AddressKind.EMAIL:
         name, _, domain = address.rpartition("@")
-        return f"{name[:1]}…@{domain}"
+        return f"{name[:1]}•••@{domain}"
     if kind is AddressKind.PHONE:
-        return f"…{address[-4:]}"
+        return f"•••{address[-4:]}"
     if kind is AddressKind.CHAT:
-        return f"…{address[-3:]}"
-    return re.sub(r"\s.*", " …", address.splitlines()[0], flags=re.DOTALL)
+        return f"•••{address[-3:]}"
+    return f"{address.split()[0]} •••"

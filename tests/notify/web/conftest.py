@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from web_city import PUBLIC, SETTINGS, Town
+
+from notify.hub import Hub
+from notify.web.app import create_app
+
+
+@pytest.fixture
+def town(make_hub: Callable[..., Hub], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Town:
+    monkeypatch.chdir(tmp_path)  # away from any notify.toml
+    return Town(make_hub(**SETTINGS))
+
+
+@pytest.fixture
+async def web(town: Town) -> AsyncIterator[httpx.AsyncClient]:
+    """A browser, or a provider, behind the city's proxy."""
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(create_app(town.hub)), base_url=PUBLIC
+    ) as client:
+        yield client
