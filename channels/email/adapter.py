@@ -115,9 +115,9 @@ class EmailChannel:
 
     async def check(self) -> Sequence[Finding]:
         """Connect, secure, greet, log in and leave; read the domain's records. Nothing is sent."""
+        findings = [await self._check_server(), *self._check_city()]
         sender_domain = self._settings.sender_mailbox.domain
-        records = await domain.check(sender_domain, self._settings.dkim_selector)
-        return [await self._check_server(), *self._check_city(), *records]
+        return findings + list(await domain.check(sender_domain, self._settings.dkim_selector))
 
     async def _check_server(self) -> Finding:
         settings = self._settings.model_copy(update={"timeout": min(self._settings.timeout, CHECK_SECONDS)})

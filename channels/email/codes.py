@@ -281,10 +281,15 @@ def describe(ending: Ending) -> str:
     if reply is None:
         return f"{ending.reason} while {ending.stage}"
     codes = f"{reply.code} {reply.enhanced}".rstrip()
-    return f"{_meaning(reply)} ({codes}) while {ending.stage}{_more(ending.stage, reply.text)}"
+    meaning = _meaning(reply, judge(ending))
+    return f"{meaning} ({codes}) while {ending.stage}{_more(ending.stage, reply.text)}"
 
 
-def _meaning(reply: Reply) -> str:
+def _meaning(reply: Reply, verdict: Verdict) -> str:
+    if verdict is Verdict.THROTTLED:
+        return "the server wants fewer messages"
+    if verdict is Verdict.MISCONFIGURED and _OUR_FAULT.search(reply.text):
+        return "the server takes no such mail from us"
     basic = BASIC_MEANINGS.get(reply.code, "the server said no")
     return _first(MEANINGS, _subject(reply), basic)
 

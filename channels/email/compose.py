@@ -160,32 +160,30 @@ def _values(
         "short": " ".join(markup.clean(text.short).split()),
         "greeting": _GREETING,
         "plain_body": markup.plain(body, right_to_left=right_to_left),
-        "html_body": markup.html(body, right_to_left=right_to_left),
-        "actions": [_action(action, right_to_left) for action in text.actions],
+        "html_body": markup.html(body),
+        "actions": [_action(action) for action in text.actions],
         "words": words,
         "city": city,
         "signature": words["from_office"].format(city=city.name),
-        "verify": _verify(city, words, base, right_to_left),
+        "verify": _verify(city, words, base),
         "why": words["why"].format(city=city.name),
         "url": text.url,
+        "isolate": markup.isolate if right_to_left else str,
+        "isolate_html": markup.isolate_html,
         "set_apart": markup.set_apart if right_to_left else str,
         "unsubscribe_url": base + UNSUBSCRIBE_PATH + _TOKEN,
     }
 
 
-def _verify(city: City, words: Mapping[str, str], base: str, right_to_left: bool) -> str:
-    if not city.phone:
-        return ""
-    phone = markup.isolate(city.phone) if right_to_left else city.phone
-    return words["verify"].format(phone=phone, url=base)
+def _verify(city: City, words: Mapping[str, str], base: str) -> str:
+    return words["verify"].format(phone=city.phone, url=base) if city.phone else ""
 
 
-def _action(action: Action, right_to_left: bool) -> dict[str, str]:
+def _action(action: Action) -> dict[str, str]:
     value = " ".join(markup.clean(action.value).split())
     return {
         "label": " ".join(markup.clean(action.label).split()),
         "value": value,
-        "plain_value": markup.isolate(value) if right_to_left else value,
         "link": link(value),
     }
 

@@ -61,7 +61,7 @@ def display_name(name: str) -> str:
 def _visible(character: str) -> str:
     if character.isspace():
         return " "
-    if character not in _JOINERS and unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn"):
+    if character not in _JOINERS and unicodedata.category(character) in ("Cc", "Cf", "Cs"):
         return ""
     return character
 

@@ -24,7 +24,7 @@ _TAGS = {
     *("p", "br", "hr", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "blockquote"),
     *("strong", "em", "code", "pre", "a", "bdi"),
 }
-_ATTRIBUTES = {"a": {"href"}, "ol": {"start"}, "bdi": {"dir"}}
+_ATTRIBUTES = {"a": {"href"}, "ol": {"start"}, "bdi": {"class", "dir"}}
 _SCHEMES = {"http", "https", "mailto", "tel"}
 
 # A number of several groups: in a line that runs from right to left its groups would change places
@@ -47,9 +47,9 @@ def clean(text: str) -> str:
     )
 
 
-def html(markdown: str, *, right_to_left: bool = False) -> str:
+def html(markdown: str) -> str:
     """The Markdown as HTML; its headings begin at the second level, its pictures are links."""
-    rendered = _PARSER.render(markdown, {"right_to_left": right_to_left})
+    rendered = _PARSER.render(markdown)
     return nh3.clean(
         rendered, tags=_TAGS, attributes=_ATTRIBUTES, url_schemes=_SCHEMES, link_rel="noopener noreferrer"
     )
@@ -72,8 +72,8 @@ def set_apart(line: str) -> str:
 
 
 def isolate_html(text: str) -> str:
-    """The same in HTML; everything else is escaped."""
-    return _NUMBER.sub(lambda match: f'<bdi dir="ltr">{match[0]}</bdi>', escape(text, quote=False))
+    """The same in HTML, where such a number is not broken over two lines either; the rest is escaped."""
+    return _NUMBER.sub(lambda match: f'<bdi class="number" dir="ltr">{match[0]}</bdi>', escape(text))
 
 
 class _Renderer(RendererHTML):
@@ -84,10 +84,9 @@ class _Renderer(RendererHTML):
         tokens: Sequence[Token],
         idx: int,
         options: OptionsDict,  # noqa: ARG002
-        env: MutableMapping[str, Any],
+        env: MutableMapping[str, Any],  # noqa: ARG002
     ) -> str:
-        content = tokens[idx].content
-        return isolate_html(content) if env.get("right_to_left") else escape(content, quote=False)
+        return isolate_html(tokens[idx].content)
 
     def image(
         self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: MutableMapping[str, Any]

@@ -276,9 +276,9 @@ def table(rates: Rates) -> Table:
     shown = Table(
         title=f"Email into smtp-sink, {CONNECTIONS} connections, {len(_one_mail()):,} bytes a message"
     )
-    shown.add_column("client")
+    shown.add_column("client", no_wrap=True)
     references = [name for name in ("smtp-source", "nodemailer") if name in rates]
-    for heading in ("messages/s", "lowest - highest", *(f"x {name}" for name in references)):
+    for heading in ("messages/s", "range", *(f"x {name}" for name in references)):
         shown.add_column(heading, justify="right")
     for name, found in sorted(rates.items(), key=lambda item: -median(item[1])):
         ratios = (f"{ratio(rates, name, reference):.2f}" for reference in references)

@@ -215,7 +215,7 @@ def test_a_phone_number_keeps_its_order_in_arabic() -> None:
         )
     )
     assert "على \u2066+1 555 010 0199\u2069 الآن" in body(mail, "plain")
-    assert 'على <bdi dir="ltr">+1 555 010 0199</bdi> الآن' in body(mail, "html")
+    assert 'على <bdi class="number" dir="ltr">+1 555 010 0199</bdi> الآن' in body(mail, "html")
     assert "\u2066311 555 0199\u2069" in body(mail, "plain")
 
 
@@ -323,9 +323,9 @@ def test_no_text_changes_the_structure_of_the_mail(
 def test_no_markdown_brings_in_a_tag_that_is_not_ours(markdown: str) -> None:
     ours = {"p", "br", "hr", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "blockquote"}
     ours |= {"strong", "em", "code", "pre", "a", "bdi"}
-    for tag, attributes in Outline(html(clean(markdown), right_to_left=True)).tags:
+    for tag, attributes in Outline(html(clean(markdown))).tags:
         assert tag in ours
-        assert set(attributes) <= {"href", "rel", "start", "dir"}
+        assert set(attributes) <= {"href", "rel", "start", "class", "dir"}
 
 
 @given(title=anything, text=anything, name=anything, token=anything)
@@ -404,6 +404,8 @@ def test_a_name_comes_back_from_the_header_as_it_went_in(name: str) -> None:
 @given(st.text(max_size=60))
 @effort(max_examples=300, deadline=None)
 @example("a@b.example>\r\nRCPT TO:<c@d.example")
+@example("a\ud800@b.example")
+@example("a@\ud800.example")
 def test_an_address_is_safe_on_the_wire_or_none(address: str) -> None:
     try:
         box = mailbox(address)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from email import message_from_bytes, policy
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from email_servers import CITY, TEXT, message, send_all, settings, smtp_sink
@@ -15,19 +17,24 @@ from channels.email import EmailChannel
 pytestmark = pytest.mark.slow
 
 
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that smtp-sink may write to after it has given up root's rights."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder)
+        path.chmod(0o777)
+        yield path
+
+
 @pytest.mark.parametrize("options", [[], ["-p"], ["-8", "-E"], ["-e"]], ids=["all", "-p", "-8 -E", "-e"])
-async def test_a_thousand_mails_arrive_whole_and_once(options: list[str], tmp_path: Path) -> None:
-    tmp_path.chmod(0o777)
-    for parent in tmp_path.parents:
-        if "pytest" in parent.name:
-            parent.chmod(0o755)
-    with smtp_sink(*options, folder=tmp_path) as (port, _):
+async def test_a_thousand_mails_arrive_whole_and_once(options: list[str], open_folder: Path) -> None:
+    with smtp_sink(*options, folder=open_folder) as (port, _):
         async with EmailChannel(settings(port), CITY) as channel:
             rendering = channel.compose(TEXT)
             outcomes = await send_all(channel, [message(rendering, key) for key in range(1000)], timeout=60)
     assert Counter(outcome.verdict for outcome in outcomes.values()) == {Verdict.ACCEPTED: 1000}
     found = Counter()
-    for path in tmp_path.iterdir():
+    for path in open_folder.iterdir():
         mail = message_from_bytes(path.read_bytes(), policy=policy.default)
         key = mail["To"].addresses[0].username.removeprefix("resident")
         assert mail["Message-ID"] == f"<D7.{key}@riverton.example>"
