@@ -1,6 +1,7 @@
 """What consent events come to: a function of the set of events alone, in whatever order they were recorded.
 
-- Events count by the time at which the resident decided. At the same instant, no counts after yes.
+- Events count by the time at which the resident decided. At the same instant, no counts after yes, and the
+  resident's own yes after a weak one.
 - A no to everything blocks every list until a later yes: to everything, which gives back what there was, or
   to one list, which opens that one.
 - A yes that the resident did not give to us directly - from an import, or by public task - is weak: it
@@ -66,9 +67,9 @@ class Said:
         return self.decision and (self.method == Method.IMPORT or self.basis == Basis.PUBLIC_TASK)
 
     @property
-    def turn(self) -> tuple[datetime, bool, int]:
-        """Its place among the others."""
-        return self.at, not self.decision, self.id
+    def turn(self) -> tuple[datetime, bool, bool, int]:
+        """Its place among the others: what counts more comes later."""
+        return self.at, not self.decision, not self.is_weak_yes, self.id
 
     @property
     def content(self) -> tuple[Any, ...]:
@@ -132,9 +133,8 @@ class Course:
     def _hear(self, said: Said) -> None:
         last = self.last_word(said.list_id)
         if said.is_weak_yes and last is not None and not _is_better(said, last):
-            if said.list_id is not None:
-                self.own.setdefault(said.list_id, last)
-        elif said.list_id is None:
+            return
+        if said.list_id is None:
             self.general = said
         else:
             self.own[said.list_id] = said

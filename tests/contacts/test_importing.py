@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from contacts.models import (
     Subscription,
 )
 from contacts.values import Problem, SheetProblem
+from notify.database import Database
 
 Load = Callable[..., ImportReport]
 Write = Callable[..., Path]
@@ -204,6 +206,18 @@ def test_a_stop_silences_everybody_who_shares_the_phone(
     for endpoint in both:
         session.refresh(endpoint)
     assert [endpoint.opted_out for endpoint in both] == [True, True]
+
+
+def test_r32_an_opt_out_stands_for_everybody_who_shares_the_phone(
+    session: Session, load: Load, resident: Callable[..., Endpoint]
+) -> None:
+    silent = [resident(), resident()][1]
+    consent.record(
+        session, contact_id=silent.contact_id, endpoint_id=silent.id or 0, list_id=None, decision=False,
+        method=Method.SMS_KEYWORD,
+    )  # fmt: skip
+    report = load("phone,consent\n202-555-0143,yes\n")
+    assert (report.opt_outs_kept, report.consents) == (1, 0)
 
 
 def test_a_stop_older_than_the_residents_own_yes_changes_nothing(session: Session, load: Load) -> None:
@@ -471,6 +485,23 @@ def test_an_interruption_leaves_nothing(session: Session, sheet: Write) -> None:
         import_contacts(session, sheet(ANA), list_name="News", country="US", actor="eva", progress=interrupt)
     session.commit()
     assert counted(session) == [0] * len(TABLES)
+
+
+def test_two_imports_at_once_make_nobody_twice(database: Database, sheet: Write) -> None:
+    path = sheet("email,consent\n" + "".join(f"p{number}@example.org,yes\n" for number in range(300)))
+
+    def run(list_name: str) -> int:
+        with database.session() as session:
+            report = import_contacts(session, path, list_name=list_name, country="US", actor="eva")
+            session.commit()
+            return report.created
+
+    with ThreadPoolExecutor(2) as pool:
+        created = list(pool.map(run, ["News", "Alerts"]))
+    assert sorted(created) == [0, 300]
+    with database.session() as session:
+        assert counted(session)[:2] == [300, 300]
+        assert len(subscribed(session)) == 300
 
 
 def test_a_bad_list_name_is_refused_before_anything_is_read(session: Session, load: Load) -> None:
