@@ -248,9 +248,6 @@ def read_package(folder: Path) -> Package:
     return Package(folder, *pair, version, label, str(meta.target_prefix or ""), folder.stat().st_ino)
 
 
-# --- what is installed
-
-
 class _Shelf:
     """The packages in a directory, read again when it changes."""
 
@@ -354,9 +351,6 @@ def _environment(home: str) -> Iterator[None]:
                 os.environ[name] = value
 
 
-# --- what is loaded
-
-
 @dataclass(slots=True)
 class _Slot:
     """A place for one model; its lock is held while the model loads."""
@@ -415,7 +409,8 @@ class _Model:
             )
             self.translate(["1 2 3"])
         except Exception as error:  # the libraries raise what their parsers happen to raise
-            raise _refused(package.path, f"its model does not work ({_first_line(error)})") from None
+            why = _first_line(error, leaving_out=f"{package.path}/")
+            raise _refused(package.path, f"its model does not work ({why})") from None
 
     def translate(self, texts: Sequence[str]) -> list[tuple[str, float]]:
         """Translate texts that are not empty.
@@ -451,10 +446,11 @@ class _Model:
 
 
 def _stretches(tokens: list[str]) -> Iterator[list[str]]:
-    """Tokens in runs that a model can take, cut between words where there are any."""
+    """Tokens in runs that a model can take, cut after a mark or else between words, where there are any."""
     while len(tokens) > _MAX_TOKENS:
         words = [at for at in range(_MAX_TOKENS // 2, _MAX_TOKENS + 1) if tokens[at].startswith("\u2581")]
-        end = words[-1] if words else _MAX_TOKENS
+        marks = [at for at in words if tokens[at - 1].endswith((".", "!", "?", ";", ":", ","))]
+        end = next(iter(marks[-1:] + words[-1:]), _MAX_TOKENS)
         yield tokens[:end]
         tokens = tokens[end:]
     yield tokens
@@ -473,9 +469,6 @@ def _check(texts: Sequence[str]) -> None:
             raise Rejected(
                 f"Text {number} is not valid Unicode.", "Write it again; it was cut inside a character."
             )
-
-
-# --- installing
 
 
 def _digest(archive: Path) -> str:
@@ -542,5 +535,5 @@ def _refused(what: Path, why: str, cure: str = "Get another one.") -> PackageRef
     return PackageRefused(f"{what.name} is refused: {why}.", cure)
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0][:120]
+def _first_line(error: BaseException, leaving_out: str = "\0") -> str:
+    return (str(error).replace(leaving_out, "") or type(error).__name__).splitlines()[0][:120]

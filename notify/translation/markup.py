@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeGuard
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -80,12 +81,17 @@ class Document:
         Backslashes go where words would be read as marks. Emphasis that cannot be told from its neighbours
         (`**a *b***` has three readings) is left out.
         """
-        wanted = [_flat(nodes) for nodes in words]
-        for way in (write, _guarded, _guarded_everywhere):
-            text = self._with([way(nodes) for nodes in words])
-            if [_flat(block.nodes) for block in read(text).blocks] == wanted:
+        settled = [_settled(nodes) for nodes in words]
+        wanted = [_flat(nodes) for nodes in settled]
+        care = [0] * len(words)  # for each block, how much care its words need
+        while True:
+            text = self._with([_WAYS[care[at]](nodes) for at, nodes in enumerate(settled)])
+            got = [_flat(block.nodes) for block in read(text).blocks]
+            more = _unlike(wanted, got, care)
+            if not more:
                 return text
-        return self._with([_guarded_everywhere(_without_emphasis(nodes)) for nodes in words])
+            for at in more:
+                care[at] += 1
 
     def _with(self, texts: Sequence[str]) -> str:
         lines = list(self.lines)
@@ -319,6 +325,46 @@ def _guarded(nodes: Iterable[Node]) -> str:
 
 def _guarded_everywhere(nodes: Iterable[Node]) -> str:
     return "\n".join(_guarded_line(line) for line in _write(nodes, escape=True).split("\n"))
+
+
+def _bare(nodes: Iterable[Node]) -> str:
+    return _guarded_everywhere(_without_emphasis(nodes))
+
+
+_WAYS = (write, _guarded, _guarded_everywhere, _bare)
+
+
+def _unlike(wanted: Sequence[str], got: Sequence[str], care: Sequence[int]) -> list[int]:
+    """The blocks that do not read as they should and can still be written with more care."""
+    shifted = len(wanted) != len(got)
+    unlike = [at for at in range(len(wanted)) if shifted or wanted[at] != got[at]]
+    return [at for at in unlike if care[at] + 1 < len(_WAYS)]
+
+
+def _settled(nodes: Iterable[Node]) -> tuple[Node, ...]:
+    """Emphasis that was cut into sentences in one piece again, and no blanks at its edges."""
+    out: list[Node] = []
+    for node in nodes:
+        before = out[-1] if out else None
+        if _is_emphasis(node) and _is_emphasis(before) and node.opening == before.opening:
+            out[-1] = replace(before, children=(*before.children, *node.children))
+        else:
+            out.append(node)
+    return tuple(each for node in out for each in (_trimmed(node) if _is_emphasis(node) else (node,)))
+
+
+def _is_emphasis(node: Node | None) -> TypeGuard[Enclosed]:
+    return isinstance(node, Enclosed) and not node.required
+
+
+def _trimmed(node: Enclosed) -> Iterator[Node]:
+    words = node.visible
+    core = words.strip()
+    start = words.index(core)
+    yield from cut(node.children, 0, start)
+    if core:
+        yield replace(node, children=_settled(cut(node.children, start, start + len(core))))
+    yield from cut(node.children, start + len(core), len(words))
 
 
 def _without_emphasis(nodes: Iterable[Node]) -> tuple[Node, ...]:

@@ -257,10 +257,16 @@ def _doubt(score: float | None, rules: Rules) -> tuple[TextFinding, ...]:
 
 
 def _placed(nodes: Sequence[Node], inlays: Sequence[Inlay]) -> tuple[tuple[Node, ...], list[Inlay]]:
-    """The nodes with each inlay where its words stand, and the inlays whose words stand nowhere or twice."""
+    """The nodes with each inlay where its words stand, and the inlays of whose words that cannot be said.
+
+    Words that stand more often than there are inlays of them could be meant or not.
+    """
     words, homeless = tuple(nodes), []
-    for inlay in inlays:
-        found = next((new for form in _forms(inlay) if (new := _set_in(words, form)) is not None), None)
+    for at, inlay in enumerate(inlays):
+        times = sum(other.source == inlay.source for other in inlays[at:])
+        found = next(
+            (new for form in _forms(inlay) if (new := _set_in(words, form, times)) is not None), None
+        )
         if found is None:
             homeless.append(inlay)
         else:
@@ -268,8 +274,8 @@ def _placed(nodes: Sequence[Node], inlays: Sequence[Inlay]) -> tuple[tuple[Node,
     return words, homeless
 
 
-def _set_in(nodes: Sequence[Node], inlay: Node) -> tuple[Node, ...] | None:
-    """The nodes with an inlay in place of the only words that are its own, or None."""
+def _set_in(nodes: Sequence[Node], inlay: Node, times: int) -> tuple[Node, ...] | None:
+    """The nodes with an inlay in place of the first of its words, if they stand so many times; else None."""
     if not inlay.visible.strip():
         return None
     pattern = as_written(inlay.visible, Kind.TERM)
@@ -279,7 +285,7 @@ def _set_in(nodes: Sequence[Node], inlay: Node) -> tuple[Node, ...] | None:
         if isinstance(node, Text)
         for found in re.finditer(pattern, node.visible)
     ]
-    if len(hits) != 1:
+    if len(hits) != times:
         return None
     at, found = hits[0]
     before, after = found.string[: found.start()], found.string[found.end() :]
