@@ -123,6 +123,22 @@ class Shelf(Generic[AnyItem]):
         return sum(map(len, self._conversations.values()))
 
 
+class Numbers:
+    """Counts messages over the whole sandbox, and goes on where an earlier one in the same folder stopped."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def next(self) -> int:
+        """The next number."""
+        self._last += 1
+        return self._last
+
+    def skip(self, taken: int) -> None:
+        """Let every later number be greater than `taken`."""
+        self._last = max(self._last, taken)
+
+
 def file_name(address: str) -> str:
     """An address as a file name: no separators, no leading dot, not too long."""
     return _UNSAFE.sub("_", address).lstrip(".")[:_LONGEST_NAME] or "_"

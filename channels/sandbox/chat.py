@@ -20,7 +20,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.web_request import FileField
 
-from channels.sandbox.captured import ChatMessage, Direction, Shelf, append_line, file_name
+from channels.sandbox.captured import ChatMessage, Direction, Numbers, Shelf, append_line, file_name
 from channels.sandbox.faults import Faults, Kind, Rule
 from channels.sandbox.hub import Hub, HubUnreachable
 from channels.sandbox.server import LocalServer, play
@@ -81,7 +81,7 @@ class BotApi:
     """Telegram's side of one bot: takes its messages, carries the residents' answers."""
 
     def __init__(
-        self, folder: Path, hub: Hub, shelf: Shelf[ChatMessage], numbers: count[int], rng: Random
+        self, folder: Path, hub: Hub, shelf: Shelf[ChatMessage], numbers: Numbers, rng: Random
     ) -> None:
         """Keep one file for each chat in `folder`; take message numbers from `numbers`."""
         self.folder = folder
@@ -150,7 +150,7 @@ class BotApi:
         if what != "message" and not given.get(what):
             raise BotError(400, f"Bad Request: there is no {what} in the request")
         message = ChatMessage(
-            number=next(self._numbers),
+            number=self._numbers.next(),
             time=datetime.now(UTC),
             address=chat,
             direction=Direction.OUT,
@@ -251,7 +251,7 @@ class BotApi:
             HubUnreachable: a hub is known and did not take the message.
         """
         message = ChatMessage(
-            number=next(self._numbers),
+            number=self._numbers.next(),
             time=datetime.now(UTC),
             address=str(chat),
             direction=Direction.IN,

@@ -14,12 +14,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.parser import BytesHeaderParser
 from email.policy import SMTP as SMTP_POLICY
-from itertools import count
 from pathlib import Path
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from channels.sandbox.captured import Direction, Mail, Shelf, file_name
+from channels.sandbox.captured import Direction, Mail, Numbers, Shelf, file_name
 from channels.sandbox.faults import Faults, Kind, Rule
 
 USERNAME = "sandbox"
@@ -59,7 +58,7 @@ class MailServer:
     """The SMTP server; an `aiosmtpd` handler for all its connections."""
 
     def __init__(
-        self, folder: Path, shelf: Shelf[Mail], numbers: count[int], port: int, tls: ssl.SSLContext | None
+        self, folder: Path, shelf: Shelf[Mail], numbers: Numbers, port: int, tls: ssl.SSLContext | None
     ) -> None:
         """Keep one file for each mail in `folder`; take message numbers from `numbers`."""
         self.folder = folder
@@ -78,6 +77,11 @@ class MailServer:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(self._connection, "127.0.0.1", self.port, backlog=1024)
         self.port = self._server.sockets[0].getsockname()[1]
+
+    def last_number(self) -> int:
+        """The greatest number of a mail that an earlier sandbox left in the folder."""
+        found = (path.name.partition(" ")[0] for path in self.folder.glob("*.eml"))
+        return max((int(number) for number in found if number.isdecimal()), default=0)
 
     async def stop(self) -> None:
         """Stop listening and break what is open."""
@@ -141,7 +145,7 @@ class MailServer:
         return f"250 2.0.0 OK: queued as {mails[-1].number}"
 
     def _keep(self, envelope: _Envelope, address: str) -> Mail:
-        number = next(self._numbers)
+        number = self._numbers.next()
         path = self.folder / f"{number:06d} {file_name(address)}.eml"
         path.write_bytes(envelope.original_content or b"")
         mail = Mail(

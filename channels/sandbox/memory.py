@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import field
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -20,6 +21,8 @@ class _Memory:
     sms: list[Text]
     mail: list[Mail]
     chats: list[ChatMessage]
+    opted_out: set[str] = field(default_factory=set)  # numbers that answered STOP
+    blocked: set[str] = field(default_factory=set)  # chats that blocked the bot
 
 
 _ADAPTER = TypeAdapter(_Memory)
@@ -28,7 +31,13 @@ _ADAPTER = TypeAdapter(_Memory)
 def save(sandbox: Sandbox) -> Path:
     """Write what residents' devices show into the sandbox's folder; returns the file."""
     path = sandbox.folder / FILE
-    kept = _Memory(list(sandbox.sms), list(sandbox.mail), list(sandbox.chats))
+    kept = _Memory(
+        list(sandbox.sms),
+        list(sandbox.mail),
+        list(sandbox.chats),
+        sandbox.provider.opted_out,
+        sandbox.bots.blocked,
+    )
     part = path.with_suffix(".part")
     part.write_bytes(_ADAPTER.dump_json(kept))
     part.replace(path)
@@ -42,8 +51,11 @@ def restore(sandbox: Sandbox) -> None:
         return
     kept = _ADAPTER.validate_json(path.read_bytes())
     for text in kept.sms:
-        sandbox.sms.add(text)
+        sandbox.provider.remember(text)
     for mail in kept.mail:
         sandbox.mail.add(mail)
     for message in kept.chats:
         sandbox.chats.add(message)
+    sandbox.provider.opted_out |= kept.opted_out
+    sandbox.bots.blocked |= kept.blocked
+    sandbox.numbers.skip(max((item.number for item in (*kept.sms, *kept.mail, *kept.chats)), default=0))

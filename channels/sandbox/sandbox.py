@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from itertools import count
 from pathlib import Path
 from random import Random
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from channels.sandbox.captured import ChatMessage, Mail, Shelf, Text
+from channels.sandbox.captured import ChatMessage, Mail, Numbers, Shelf, Text
 from channels.sandbox.chat import BotApi
 from channels.sandbox.faults import Faults, Rule
 from channels.sandbox.hub import Hub, HubUnreachable
@@ -66,7 +65,8 @@ class Sandbox:
         self.hub = Hub(hub_url, public_url)
         self.version = 0
         self._changed = asyncio.Event()
-        rng, numbers = Random(seed), count(1)  # noqa: S311 - fake credentials of a stand-in
+        rng = Random(seed)  # noqa: S311 - fake credentials of a stand-in
+        self.numbers = numbers = Numbers()
         self.sms: Shelf[Text] = Shelf(keep, self._touch)
         self.mail: Shelf[Mail] = Shelf(keep, self._touch)
         self.chats: Shelf[ChatMessage] = Shelf(keep, self._touch)
@@ -81,6 +81,7 @@ class Sandbox:
     async def __aenter__(self) -> Self:
         for stand_in in (self.provider, self.relay, self.bots):
             stand_in.folder.mkdir(parents=True, exist_ok=True)
+        self.numbers.skip(self.relay.last_number())
         try:
             await self.hub.__aenter__()
             await self._sms_server.start()

@@ -13,7 +13,6 @@ from base64 import b64encode
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from itertools import count
 from pathlib import Path
 from random import Random
 from urllib.parse import urlencode
@@ -22,7 +21,7 @@ from xml.etree import ElementTree
 from aiohttp import web
 from twilio.request_validator import RequestValidator
 
-from channels.sandbox.captured import Direction, Shelf, Text, append_line, file_name
+from channels.sandbox.captured import Direction, Numbers, Shelf, Text, append_line, file_name
 from channels.sandbox.faults import Faults, Kind, Rule
 from channels.sandbox.hub import Hub, HubUnreachable
 from channels.sandbox.server import LocalServer, play
@@ -95,7 +94,7 @@ _GSM_7_DOUBLE = frozenset("\f^{}\\[~]|€")
 class SmsProvider:
     """The provider's side of text messages: takes them, reports on them, carries the residents' answers."""
 
-    def __init__(self, folder: Path, hub: Hub, shelf: Shelf[Text], numbers: count[int], rng: Random) -> None:
+    def __init__(self, folder: Path, hub: Hub, shelf: Shelf[Text], numbers: Numbers, rng: Random) -> None:
         """Keep one file for each phone number in `folder`; take message numbers from `numbers`."""
         self.folder = folder
         self.hub = hub
@@ -194,7 +193,7 @@ class SmsProvider:
 
     def _text(self, number: str, body: str, status: str, direction: Direction = Direction.OUT) -> Text:
         return Text(
-            number=next(self._numbers),
+            number=self._numbers.next(),
             time=_now(),
             address=number,
             direction=direction,
@@ -208,6 +207,10 @@ class SmsProvider:
 
     def _keep(self, text: Text) -> Text:
         append_line(self.folder / f"{file_name(text.address)}.txt", text, text.text)
+        return self.remember(text)
+
+    def remember(self, text: Text) -> Text:
+        """Take a message up into what is listed and shown."""
         self._by_sid[text.sid] = text
         while len(self._by_sid) > self.shelf.keep * 2:
             del self._by_sid[next(iter(self._by_sid))]
