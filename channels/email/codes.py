@@ -147,10 +147,10 @@ BASIC = {
 }
 BASIC_MEANINGS = {
     421: "the server closes the connection",
-    450: "the mailbox is not available now",
+    450: "the mailbox is not available",
     451: "the server has a problem",
     452: "the server is full",
-    454: "not available now",
+    454: "it is not available",
     521: "the server takes no mail",
     530: "the server wants a login",
     534: "the server wants a stronger login",
@@ -291,7 +291,8 @@ def _meaning(reply: Reply, verdict: Verdict) -> str:
     if verdict is Verdict.MISCONFIGURED and _OUR_FAULT.search(reply.text):
         return "the server takes no such mail from us"
     basic = BASIC_MEANINGS.get(reply.code, "the server said no")
-    return _first(MEANINGS, _subject(reply), basic)
+    meaning = _first(MEANINGS, _subject(reply), basic)
+    return f"{meaning}, for now" if verdict is Verdict.UNREACHABLE else meaning
 
 
 def _more(stage: Stage, text: str) -> str:

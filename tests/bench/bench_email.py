@@ -295,7 +295,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--check", action="store_true", help="exit with 1 when a floor is not met")
     options = parser.parse_args()
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 110)
     with smtp_sink() as (port, pid), tempfile.TemporaryDirectory() as folder:
         pin(pid)
         listed = rows(Path(folder), console)
