@@ -32,7 +32,9 @@ def available() -> dict[str, type[Channel]]:
     channels: dict[str, type[Channel]] = {name: resolve_name(path) for name, path in BUILT_IN.items()}
     for point in entry_points(group="notify.channels"):
         if point.name in channels:
-            raise ValueError(f"Two channels are called {point.name!r}; uninstall {point.value!r} or rename it.")
+            raise ValueError(
+                f"Two channels are called {point.name!r}; uninstall {point.value!r} or rename it."
+            )
         channels[point.name] = point.load()
     for name, channel in channels.items():
         if channel.name != name:

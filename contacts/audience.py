@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, cast
 
-from sqlalchemy import Select, and_, case, exists, func, literal, null, or_, select
+from sqlalchemy import Cast, Integer, Select, and_, case, exists, func, literal, null, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
@@ -128,7 +128,7 @@ def without_address(channels: list[str], list_id: int | None) -> Select[Any]:
     has_one = exists().where(col(Endpoint.contact_id) == col(Contact.id), col(Endpoint.channel).in_(channels))
     nowhere: Any = select(
         col(Contact.id).label("contact_id"),
-        null().label("endpoint_id"),
+        Cast(null(), Integer).label("endpoint_id"),
         literal("").label("language"),
         literal(Skip.NO_CHANNEL.value).label("reason"),
     ).where(members(list_id), ~has_one)

@@ -67,7 +67,7 @@ class Hub:
 
     def engine(self) -> Engine:
         """An engine over this hub's database and channels."""
-        return Engine(self.database, self.settings, self.channels)
+        return Engine(self.database, self.settings, self.channels, self.renderer, self.tokens)
 
 
 def address_kinds() -> dict[str, AddressKind]:

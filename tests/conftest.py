@@ -14,12 +14,15 @@ from channels.sandbox import Sandbox
 from notify.hub import Hub
 from notify.settings import load
 
-CITY = {"name": "Rivermouth", "timezone": "America/Los_Angeles", "phone": "(206) 555-0134", "languages": ["en", "es"]}
+CITY = {
+    "name": "Rivermouth",
+    "timezone": "America/Los_Angeles",
+    "phone": "(206) 555-0134",
+    "languages": ["en", "es"],
+}
 
 
-@pytest.fixture(
-    params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.slow, pytest.mark.postgres])]
-)
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.slow, pytest.mark.postgres])])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """An empty database; on PostgreSQL a schema of its own."""
     if request.param == "sqlite":
@@ -49,7 +52,11 @@ def make_hub(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Hub]]:
     made: list[Hub] = []
 
     def make(**given: object) -> Hub:
-        defaults: dict[str, object] = {"state_dir": tmp_path / "state", "database_url": database_url, "city": CITY}
+        defaults: dict[str, object] = {
+            "state_dir": tmp_path / "state",
+            "database_url": database_url,
+            "city": CITY,
+        }
         made.append(Hub(load(**{**defaults, **given})))
         return made[-1]
 

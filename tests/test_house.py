@@ -52,7 +52,9 @@ def test_a_package_imports_nothing_from_above_it(package: str, forbidden: tuple[
 
 def test_contacts_know_of_channels_only_the_contract() -> None:
     known = "channels.contract"
-    wrong = [name for _, name in modules("contacts") if name.startswith("channels") and not name.startswith(known)]
+    wrong = [
+        name for _, name in modules("contacts") if name.startswith("channels") and not name.startswith(known)
+    ]
     assert wrong == []
 
 
@@ -69,7 +71,11 @@ def test_arrows_inside_notify_run_one_way() -> None:
 
 
 def test_every_room_of_notify_has_its_floor() -> None:
-    rooms = {path.stem for path in (ROOT / "notify").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    rooms = {
+        path.stem
+        for path in (ROOT / "notify").iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
     assert rooms - {"__init__", "__pycache__"} <= set(FLOOR)
 
 

@@ -76,7 +76,9 @@ def crisis(source: str = ENGLISH) -> str:
     return source.replace("kind: update", "kind: crisis")
 
 
-def residents(hub: Hub, folder: Path, rows: Sequence[dict[str, str]], list_name: str = "residents") -> ImportReport:
+def residents(
+    hub: Hub, folder: Path, rows: Sequence[dict[str, str]], list_name: str = "residents"
+) -> ImportReport:
     """Import rows as a liaison would."""
     path = folder / f"{list_name}.csv"
     columns = list(dict.fromkeys(name for row in rows for name in row))

@@ -150,6 +150,9 @@ _ONE_AT_A_TIME = Lock()  # PDFium is not safe for threads
 _SAME_LINE = 3.0  # points between the middles of digits on one line
 
 
+OVERHANG = 1.5  # points
+
+
 @dataclass(frozen=True, slots=True)
 class Box:
     """A rectangle on a page in points, measured from the top left corner."""
@@ -158,6 +161,10 @@ class Box:
     y: float
     width: float
     height: float
+
+    def grown(self, by: float) -> Box:
+        """The same rectangle with a margin of so many points around it."""
+        return Box(self.x - by, self.y - by, self.width + 2 * by, self.height + 2 * by)
 
 
 class Pdf:
@@ -205,7 +212,8 @@ class Pdf:
         """Whether a page has ink in the window, and whether it has ink in the clear boxes around it."""
         picture = self._picture(number)
         inside = picture.has_ink(window)
-        picture.whiten(window)
+        # A J or a j reaches a little left of where its line begins.
+        picture.whiten(window.grown(OVERHANG))
         return inside, any(map(picture.has_ink, clear))
 
     def _picture(self, number: int) -> Picture:

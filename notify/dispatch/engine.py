@@ -52,10 +52,16 @@ def is_quiet(city: CitySettings, moment: datetime) -> bool:
 class Engine:
     """Sends what is due. Use `running()`; it holds the lock, recovers, and stops cleanly."""
 
-    def __init__(self, database: Database, settings: Ground, channels: Mapping[str, Channel]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        settings: Ground,
+        channels: Mapping[str, Channel],
+        renderer: Renderer,
+        tokens: Tokens,
+    ) -> None:
         self._database, self._settings, self._channels = database, settings, channels
-        self._renderer = Renderer(settings.as_city())
-        self._tokens = Tokens(settings.key())
+        self._renderer, self._tokens = renderer, tokens
         self._journals = settings.state_dir / "journal"
         self._pacers = {
             name: Pacer(channel.rate, burst=max(channel.rate / 10, 1.0)) for name, channel in channels.items()

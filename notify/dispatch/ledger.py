@@ -81,6 +81,7 @@ def next_batch(session: Session, channel: str, *, quiet: bool) -> int | None:
             col(Batch.state) == BatchState.READY,
             or_(col(Batch.due_at).is_(None), col(Batch.due_at) <= now()),
             col(Dispatch.state) == DispatchState.SENDING,
+            or_(col(Dispatch.window_until).is_(None), col(Dispatch.window_until) > now()),
             ~held,
         )
         .order_by(col(Batch.priority), col(Batch.dispatch_id), col(Batch.number))

@@ -97,10 +97,14 @@ async def test_each_resident_gets_it_once_in_their_language_on_each_channel_they
     assert list((tmp_path / "letters").rglob("*.pdf"))
 
 
-async def test_an_address_on_two_contacts_is_written_to_once(hub: Hub, sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_an_address_on_two_contacts_is_written_to_once(
+    hub: Hub, sandbox: Sandbox, tmp_path: Path
+) -> None:
     residents(hub, tmp_path, readers(2))
     with hub.database.session() as session:
-        first = session.exec(select(Endpoint).where(Endpoint.channel == "sms").order_by(col(Endpoint.id))).first()
+        first = session.exec(
+            select(Endpoint).where(Endpoint.channel == "sms").order_by(col(Endpoint.id))
+        ).first()
         other = Contact(name="Twin", language="en")
         session.add(other)
         session.flush()
@@ -142,7 +146,9 @@ async def test_only_the_list_that_was_named_is_written_to(hub: Hub, sandbox: San
     assert {each.address for each in sandbox.sms} == {phone(index) for index in range(10, 14)}
 
 
-async def test_who_says_no_between_plan_and_sending_is_skipped(hub: Hub, sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_who_says_no_between_plan_and_sending_is_skipped(
+    hub: Hub, sandbox: Sandbox, tmp_path: Path
+) -> None:
     residents(hub, tmp_path, readers(3))
     dispatch = begin(hub, prepare(hub))
     with hub.database.session() as session:
@@ -173,7 +179,9 @@ def test_what_is_not_approved_cannot_be_planned(hub: Hub, tmp_path: Path, step: 
             plan.plan(session, Order(statement_id, None, ("sms",), ANA), hub.channels, hub.renderer)
 
 
-async def test_words_changed_under_a_running_dispatch_stop_it(hub: Hub, sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_words_changed_under_a_running_dispatch_stop_it(
+    hub: Hub, sandbox: Sandbox, tmp_path: Path
+) -> None:
     residents(hub, tmp_path, readers(3))
     statement_id = prepare(hub)
     dispatch = begin(hub, statement_id)
@@ -250,7 +258,9 @@ async def test_a_provider_that_is_down_is_tried_again(hub: Hub, sandbox: Sandbox
     assert found.accepted == 5
 
 
-async def test_bad_addresses_are_marked_and_not_used_again(hub: Hub, sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_bad_addresses_are_marked_and_not_used_again(
+    hub: Hub, sandbox: Sandbox, tmp_path: Path
+) -> None:
     residents(hub, tmp_path, readers(3))
     sandbox.fault("sms", kind="refused", address=phone(1), code=21211)
     statement = prepare(hub)
@@ -315,7 +325,10 @@ async def test_a_mail_whose_answer_never_came_is_sent_again_with_the_same_messag
     found = await send(hub, begin(hub, prepare(hub), "email"))
     assert found.accepted == 2
     ids = [
-        line for each in sandbox.mail for line in each.raw.splitlines() if line.lower().startswith(b"message-id")
+        line
+        for each in sandbox.mail
+        for line in each.raw.splitlines()
+        if line.lower().startswith(b"message-id")
     ]
     assert len(ids) == 3
     assert len(set(ids)) == 2
@@ -327,7 +340,13 @@ async def test_receipts_move_forward_only(hub: Hub, tmp_path: Path) -> None:
     await send(hub, dispatch, lambda seen: seen.accepted == 1)
     with hub.database.session() as session:
         row = session.exec(select(Delivery).where(Delivery.dispatch_id == dispatch)).one()
-        told = [EventKind.SENT, EventKind.DELIVERED, EventKind.SENT, EventKind.UNDELIVERED, EventKind.DELIVERED]
+        told = [
+            EventKind.SENT,
+            EventKind.DELIVERED,
+            EventKind.SENT,
+            EventKind.UNDELIVERED,
+            EventKind.DELIVERED,
+        ]
         moved = [
             receipts.record(session, Event(kind, key=row.id, provider_id=row.provider_id)) for kind in told
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 import pytest
@@ -62,7 +63,9 @@ def test_an_approved_statement_has_its_texts(session: Session) -> None:
 def test_r34_any_change_of_the_source_voids_the_approval(session: Session, field: str) -> None:
     statement = approved(session)
     row = statements.source(session, statement)
-    setattr(row, field, '[{"label": "x", "value": "911"}]' if field == "actions" else getattr(row, field) + ".")
+    setattr(
+        row, field, '[{"label": "x", "value": "911"}]' if field == "actions" else getattr(row, field) + "."
+    )
     session.add(row)
     session.flush()
     with pytest.raises(NotApproved, match="changed since"):
@@ -141,16 +144,14 @@ def test_a_draft_that_does_not_fit_names_place_and_cure(source: str, told: str) 
 @given(st.text(max_size=300))
 def test_any_text_is_a_draft_or_a_clear_error(source: str) -> None:
     for text in (source, f"---\n{source}\n---\nbody", f"---\ntitle: t\nshort: s\n---\n{source}"):
-        try:
-            draft = statements.parse(text)
-        except StatementError as error:
-            assert str(error)
-        else:
-            assert statements.check_text(draft.text) == []
+        with contextlib.suppress(StatementError):  # any other error fails the test
+            assert statements.check_text(statements.parse(text).text) == []
 
 
 def test_the_words_come_back_as_they_were(session: Session) -> None:
-    words = Text("<b>t</b> {{ x }}", '#read("/etc/passwd")', "سلام 555-0134 👋🏽 e\u0301", (Action("a", "911"),))
+    words = Text(
+        "<b>t</b> {{ x }}", '#read("/etc/passwd")', "سلام 555-0134 👋🏽 e\u0301", (Action("a", "911"),)
+    )
     ana, _, _ = hire(session)
     statement = statements.draft(session, statements.Draft(words, statements.Kind.NOTICE, "en"), ana)
     session.expire_all()

@@ -43,7 +43,15 @@ def test_a_rule_gives_its_slots(rule: str, anchor: str, expected: list[str]) -> 
 
 
 @pytest.mark.parametrize(
-    "rule", ["every blursday at 09:00", "whenever", "cron 99 * * * *", "cron", "at noonish", "every tuesday at 25:00"]
+    "rule",
+    [
+        "every blursday at 09:00",
+        "whenever",
+        "cron 99 * * * *",
+        "cron",
+        "at noonish",
+        "every tuesday at 25:00",
+    ],
 )
 def test_a_rule_that_is_not_understood_says_how_to_write_one(rule: str) -> None:
     with pytest.raises(TimetableError, match=r"(?i)write|like"):
@@ -53,7 +61,9 @@ def test_a_rule_that_is_not_understood_says_how_to_write_one(rule: str) -> None:
 def test_r37_0130_on_a_fall_back_day_happens_once() -> None:
     found = list(islice(slots("cron 30 1 * * *", CHICAGO, datetime(2026, 10, 31, 12, tzinfo=UTC)), 3))
     assert [slot.key for slot in found] == ["2026-11-01T01:30", "2026-11-02T01:30", "2026-11-03T01:30"]
-    assert found[0].moment == datetime(2026, 11, 1, 6, 30, tzinfo=UTC)  # the first of the two, still summer time
+    assert found[0].moment == datetime(
+        2026, 11, 1, 6, 30, tzinfo=UTC
+    )  # the first of the two, still summer time
 
 
 def test_r37_0230_on_a_spring_day_happens_at_0300() -> None:
@@ -70,9 +80,13 @@ def test_r37_a_gap_of_half_an_hour_ends_where_it_ends() -> None:
 
 @given(
     st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1)),
-    st.sampled_from(["America/Chicago", "Europe/London", "Africa/Cairo", "Australia/Lord_Howe", "Asia/Kathmandu"]),
+    st.sampled_from(
+        ["America/Chicago", "Europe/London", "Africa/Cairo", "Australia/Lord_Howe", "Asia/Kathmandu"]
+    ),
 )
-def test_every_local_time_has_one_moment_that_shows_it_or_the_end_of_its_gap(local: datetime, zone: str) -> None:
+def test_every_local_time_has_one_moment_that_shows_it_or_the_end_of_its_gap(
+    local: datetime, zone: str
+) -> None:
     local = local.replace(second=0, microsecond=0)
     moment = resolve(local, ZoneInfo(zone))
     shown = moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import multiprocessing
 import os
 import random
@@ -44,7 +45,9 @@ class SandboxThread:
         self._loop = asyncio.new_event_loop()
         self._ready, self._stop = threading.Event(), asyncio.Event()
         self.sandbox = Sandbox(folder)
-        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._run(),), daemon=True)
+        self._thread = threading.Thread(
+            target=self._loop.run_until_complete, args=(self._run(),), daemon=True
+        )
 
     async def _run(self) -> None:
         async with self.sandbox:
@@ -78,7 +81,9 @@ def life(given: dict[str, Any], sms_rate: float, told: Connection) -> None:
 def processes() -> Any:
     """Processes that start quickly, with the hub's modules already read."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["notify.hub", "channels.sms", "channels.email", "channels.letter", __name__])
+    context.set_forkserver_preload(
+        ["notify.hub", "channels.sms", "channels.email", "channels.letter", __name__]
+    )
     return context
 
 
@@ -98,7 +103,9 @@ def look(hub: Hub, dispatch_id: int) -> Report:
 def begin(hub: Hub, *channels: str) -> int:
     with hub.database.session() as session:
         statement = approved(session, crisis())
-        dispatch = plan.plan(session, Order(statement.id or 0, None, channels, ANA), hub.channels, hub.renderer)
+        dispatch = plan.plan(
+            session, Order(statement.id or 0, None, channels, ANA), hub.channels, hub.renderer
+        )
         control.start(session, dispatch, ANA)
         session.commit()
         return dispatch.id or 0
@@ -178,8 +185,9 @@ def _mails_came_once(provider: Sandbox) -> None:
 
 def _letters_were_printed_once(outbox: Path) -> None:
     keys = [
-        line.split(",")[8]
-        for manifest in outbox.rglob("*manifest*.csv")
-        for line in manifest.read_text("utf-8-sig").splitlines()[1:]
+        row["letter_id"]
+        for manifest in outbox.rglob("*.csv")
+        if not manifest.stem.endswith(("totals", "exceptions"))
+        for row in csv.DictReader(manifest.read_text("utf-8-sig").splitlines())
     ]
     assert len(keys) == len(set(keys)) == RESIDENTS
