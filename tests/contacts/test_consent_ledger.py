@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -351,6 +352,15 @@ def test_the_order_of_recording_does_not_matter(events: list[tuple], random) -> 
     shuffled = random.sample(events, len(events))
     assert active(fold(shuffled)) == active(fold(events))
     assert fold(shuffled).opted_out == fold(events).opted_out
+
+
+def test_the_residents_own_yes_counts_after_a_weak_one_of_the_same_instant() -> None:
+    events = [
+        (None, False, Method.SMS_KEYWORD, Basis.CONSENT, 0),
+        (None, True, Method.SMS_KEYWORD, Basis.CONSENT, 1),
+        (0, True, Method.IMPORT, Basis.CONSENT, 1),
+    ]
+    assert [fold(list(order)) for order in permutations(events)] == [State(False, {})] * 6
 
 
 @given(st.lists(EVENTS, min_size=1, max_size=12), st.sampled_from([0, 1]))
