@@ -32,6 +32,9 @@ HEADERS = {
 }
 
 
+LARGEST_ID = 2**31 - 1  # that a column of PostgreSQL can be asked for
+
+
 class TooLarge(ValueError):
     """The body of a request is longer than it may be."""
 

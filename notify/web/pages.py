@@ -117,7 +117,7 @@ class Pages:
 
 def body_html(markdown: str) -> Markup:
     """A statement's body: raw HTML in it is text, pictures are links, numbers keep their order."""
-    return Markup(html(markdown, right_to_left=True))  # noqa: S704 - cleaned by nh3
+    return Markup(html(markdown))  # noqa: S704 - cleaned by nh3
 
 
 def isolated(text: str) -> Markup:

@@ -171,6 +171,7 @@ class Progress:
     def to_dict(self) -> dict[str, Any]:
         """The report and the numbers beside it, as a plain tree."""
         return self.report.to_dict() | {
+            "reason": self.reason,
             "people": self.people,
             "rate": round(self.rate, 2),
             "seconds_left": None if self.seconds_left is None else round(self.seconds_left),

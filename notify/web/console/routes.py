@@ -12,9 +12,10 @@ from notify.dispatch.models import Dispatch
 from notify.hub import Hub
 from notify.web.console import access
 from notify.web.console.progress import STATES, Progress, newest, progress
+from notify.web.guard import LARGEST_ID
 from notify.web.pages import NO_STORE, Pages
 
-Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
+Number = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 
 
 class Outside(PermissionError):

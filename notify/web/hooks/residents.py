@@ -28,6 +28,7 @@ from notify.dispatch.models import Delivery
 from notify.hub import Hub
 from notify.inbound import Inbound
 from notify.tokens import Recipient
+from notify.web.guard import LARGEST_ID
 from notify.web.languages import choose, spoken
 
 log = structlog.get_logger()
@@ -58,6 +59,8 @@ class Residents:
         return self._message(session, channel, event)
 
     def _receipt(self, session: Session, event: Event) -> None:
+        if event.key is None or event.key > LARGEST_ID:
+            return  # of no delivery of ours
         if event.token and not self._is_recipient(session, event):
             log.warning("receipt_ignored", delivery=event.key, reason="its token names somebody else")
             return
@@ -66,7 +69,7 @@ class Residents:
     def _is_recipient(self, session: Session, event: Event) -> bool:
         """Whether the token in a receipt names the endpoint of the delivery it is about."""
         recipient = self._tokens.read(event.token)
-        delivery = session.get(Delivery, event.key) if event.key is not None else None
+        delivery = session.get(Delivery, event.key)
         return bool(recipient and delivery and delivery.endpoint_id == recipient.endpoint_id)
 
     def _message(self, session: Session, channel: Channel, event: Event) -> str:
