@@ -76,9 +76,8 @@ async def running_with_sandbox(
         memory.restore(sandbox)
         letters = folder / "letters"
         sandbox.hub_url = _url(listener)
-        settings = load(
-            **sandbox.settings(), letter={"outbox": letters}, public_url=sandbox.hub_url, **given
-        )  # fmt: skip
+        stand_ins: dict[str, Any] = {**sandbox.settings(), "letter": {"outbox": letters}}
+        settings = load(**{**stand_ins, "public_url": sandbox.hub_url, **given})
         try:
             yield await _start(stack, listener, settings, sandbox, letters)
         finally:

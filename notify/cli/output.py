@@ -10,6 +10,7 @@ from typing import Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from channels.contract import Level
@@ -53,7 +54,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
         numeric = bool(found) and all(isinstance(row[index], int | float) for row in found)
         grid.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in found:
-        grid.add_row(*[cell if _is_markup(cell) else _plain(cell) for cell in row])
+        grid.add_row(*map(_shown, row))
     console.print(grid)
 
 
@@ -74,9 +75,6 @@ def fail(message: str) -> None:
         errors.print(line, markup=False, soft_wrap=True)
 
 
-def _is_markup(cell: object) -> bool:
-    return isinstance(cell, str) and cell in MARKS.values()
-
-
-def _plain(cell: object) -> str:
-    return str(cell).replace("[", "\\[")
+def _shown(cell: object) -> str:
+    """Our own marks are markup; everything else is data."""
+    return cell if isinstance(cell, str) and cell in MARKS.values() else escape(str(cell))

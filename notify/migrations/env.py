@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 from alembic import context
-from sqlmodel import SQLModel
+from alembic.autogenerate.api import AutogenContext
+from sqlmodel import AutoString, SQLModel
 
 from contacts.columns import Moment
 from notify import tables
 
 
-def _render(kind: str, found: object, autogen: object) -> str | bool:
+def _render(kind: str, found: Any, autogen: AutogenContext) -> str | Literal[False]:
     if kind == "type" and isinstance(found, Moment):
-        autogen.imports.add("from contacts.columns import Moment")  # type: ignore[attr-defined]
+        autogen.imports.add("from contacts.columns import Moment")
         return "Moment()"
+    if kind == "type" and isinstance(found, AutoString):
+        return "sa.String()"
     return False
 
 
