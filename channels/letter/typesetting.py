@@ -43,8 +43,8 @@ class Typesetter:
 
     def __init__(self) -> None:
         self._folder = TemporaryDirectory(prefix="notify-letter-")
-        self._root = Path(self._folder.name).resolve()
-        (self._root / "packages").mkdir()
+        self.root = Path(self._folder.name).resolve()
+        (self.root / "packages").mkdir()
 
     def __enter__(self) -> Self:
         return self
@@ -54,7 +54,7 @@ class Typesetter:
 
     def put(self, name: str, data: bytes) -> None:
         """Write a file that a layout can read: a new, plain one, since Typst would follow a symbolic link."""
-        with (self._root / name).open("xb") as file:
+        with (self.root / name).open("xb") as file:
             file.write(data)
 
     def pdf(self, layout: Layout, job: Mapping[str, Any], at: datetime, *, archival: bool) -> bytes:
@@ -109,10 +109,10 @@ class Typesetter:
         return values
 
     def _compiler(self, layout: Layout, job: Mapping[str, Any]) -> typst.Compiler:
-        packages = self._root / "packages"
+        packages = self.root / "packages"
         return typst.Compiler(
             input=source(layout),
-            root=str(self._root),
+            root=str(self.root),
             font_paths=fonts.library(),
             ignore_system_fonts=True,
             sys_inputs={"job": json.dumps(job, ensure_ascii=False)},

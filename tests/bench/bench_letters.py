@@ -124,7 +124,7 @@ WORDS = {
     "zh-Hans": (
         "关于榆树街袭击事件",
         "昨晚，榆树街社区中心发生袭击，两人受伤。两人均在医院，预计可以康复。警方已逮捕一人，认为没有进一步的危险。",
-        "**对我们中任何一个人的袭击，就是对我们所有人的袭击。**今天和每一天，我们都与邻居站在一起。如果您感到害怕、愤怒，"
+        "**对我们中任何一个人的袭击，就是对我们所有人的袭击**。今天和每一天，我们都与邻居站在一起。如果您感到害怕、愤怒，"
         "或者不知道该如何告诉孩子，可以用您的语言与人交谈：(555) 010-0199，昼夜服务，免费。",
         "星期二18:30，我们在市政厅前一起点燃蜡烛。欢迎所有人参加。",
     ),
@@ -297,14 +297,13 @@ def _css() -> str:
     faces = []
     for language in LANGUAGES:
         family = fonts.stack(language)[0]
-        path, index = fonts._place(family)
+        path, index = fonts.place(family)
         face = f"@font-face{{font-family:'{family}';src:url('file://{path}{f'#{index}' if index else ''}')}}"
-        if family not in _SYSTEM and face not in faces:
+        if face not in faces:
             faces.append(face)
     return "".join(faces) + _LAYOUT
 
 
-_SYSTEM: frozenset[str] = frozenset()
 _LAYOUT = """
 @page { size: 210mm 297mm; margin: 0 }
 body { margin: 0; font: 10.5pt/1.43 'Noto Sans' }
@@ -368,8 +367,16 @@ def child(count: int, batch: int) -> None:
         for number in range(1, total + 1):
             chunk = letters(min(batch, count - (number - 1) * batch), len(LANGUAGES), (number - 1) * batch + 1)
             make(Task("D1", number, total, WHEN, CITY, settings, made, chunk))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    sys.stdout.write(f"{peak} {time.process_time()}\n")
+    sys.stdout.write(f"{_peak()} {time.process_time()}\n")
+
+
+def _peak() -> float:
+    """The most memory this process ever held, in MB. On Linux `ru_maxrss` starts with the parent's."""
+    try:
+        lines = Path("/proc/self/status").read_text("ascii").splitlines()
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
 def compare(arguments: argparse.Namespace, console: Console) -> float:
