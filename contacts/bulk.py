@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import count
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Table, func, insert, select, text
+from sqlalchemy import Dialect, Table, func, insert, select, text
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlmodel import Session, SQLModel
+
+from contacts.columns import Moment
 
 # Names the lock under which imports wait for each other in one PostgreSQL database.
 _IMPORT_LOCK = 0x6E6F7469667901
@@ -19,9 +24,36 @@ def table(model: type[SQLModel]) -> Table:
 
 
 def insert_rows(session: Session, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows that carry every column, in one statement."""
-    if rows:
-        session.execute(insert(table(model)), list(rows))
+    """Insert rows that carry the same columns, in one statement, by the driver's own bulk call."""
+    if not rows:
+        return
+    connection = session.connection()
+    sql, order, encoders = _insert(model, connection.dialect, tuple(rows[0]))
+    encoded = _encode(rows, encoders)
+    connection.exec_driver_sql(sql, list(map(itemgetter(*order), encoded)) if order else encoded)
+
+
+@lru_cache(maxsize=64)
+def _insert(
+    model: type[SQLModel], dialect: Dialect, names: tuple[str, ...]
+) -> tuple[str, Sequence[str] | None, Mapping[str, Callable[[Any], Any]]]:
+    """The statement, its columns in their order where the driver wants tuples, and how moments are written."""
+    compiled = insert(table(model)).compile(dialect=dialect, column_keys=list(names))
+    assert isinstance(compiled, SQLCompiler)
+    moments = [
+        column for column in table(model).c if column.name in names and isinstance(column.type, Moment)
+    ]
+    encoders = {each.name: each.type.dialect_impl(dialect).bind_processor(dialect) for each in moments}
+    known = {name: encoder for name, encoder in encoders.items() if encoder}
+    return str(compiled), compiled.positiontup, known
+
+
+def _encode(
+    rows: Sequence[Mapping[str, Any]], encoders: Mapping[str, Callable[[Any], Any]]
+) -> list[dict[str, Any]]:
+    """The rows as the driver takes them. The ORM would do it value by value, at twice the time of the insert."""
+    once = {name: lru_cache(maxsize=256)(encoder) for name, encoder in encoders.items()}
+    return [{**row, **{name: encoder(row[name]) for name, encoder in once.items()}} for row in rows]
 
 
 def reserve_ids(session: Session, model: type[SQLModel], how_many: int) -> Iterator[int]:
