@@ -162,13 +162,22 @@ def _refusal(status: int, payload: bytes, retry_after: str) -> ApiRefusal:
     )
 
 
+class _DiscreetBot(Bot):
+    """The library's bot; its own repr shows the token."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<Telegram bot>"
+
+
 @asynccontextmanager
 async def telegram_bot(settings: TelegramSettings) -> AsyncIterator[Bot]:
     """The library's bot on a session that closes with the block. It does not call Telegram to open."""
     # Below WARNING the library logs the token, the chat ids and the texts.
     logging.getLogger("telegram").setLevel(logging.WARNING)
     request = AiohttpRequest(settings.concurrency, settings.timeout)
-    bot = Bot(
+    bot = _DiscreetBot(
         settings.token.get_secret_value(),
         base_url=f"{settings.api_base}/bot",
         request=request,
