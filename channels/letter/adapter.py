@@ -114,7 +114,9 @@ class LetterChannel:
         try:
             return await self._in_worker(task)
         except OSError as error:
-            reason = f"The outbox cannot be written ({error.strerror}). Make room, or give this user the right to write."
+            reason = (
+                f"The outbox cannot be written ({error.strerror}). Make room, or let this user write there."
+            )
             return _all(task, Verdict.UNREACHABLE, reason)
         except BrokenProcessPool:
             self._executor = self._new_executor()
@@ -157,9 +159,11 @@ class LetterChannel:
         yield self._writable()
         yield self._room()
         yield self._return_address()
-        for language in self.city.languages:
-            yield _glyphs(language)
+        yield from self._fonts()
         yield self._probe()
+
+    def _fonts(self) -> Iterable[Finding]:
+        return map(_glyphs, self.city.languages)
 
     def _writable(self) -> Finding:
         folder = self.settings.outbox
@@ -179,7 +183,9 @@ class LetterChannel:
         try:
             free = shutil.disk_usage(self.settings.outbox).free
         except OSError:
-            return Finding(Level.WARNING, "outbox", "How much room is left is not known.", "See the finding above.")
+            return Finding(
+                Level.WARNING, "outbox", "How much room is left is not known.", "See the finding above."
+            )
         if free < _ROOM:
             cure = "Take away files that are printed, or name a larger disk in NOTIFY_LETTER__OUTBOX."
             return Finding(Level.WARNING, "outbox", f"Only {free // 1024**2} MB are free.", cure)
@@ -202,7 +208,10 @@ class LetterChannel:
             self.compose(text)
         except CannotCompose as error:
             return Finding(
-                Level.ERROR, "layout", str(error), "Reinstall notify-city; see channels/letter/README.md for profiles."
+                Level.ERROR,
+                "layout",
+                str(error),
+                "Reinstall notify-city; see channels/letter/README.md for profiles.",
             )
         return Finding(Level.OK, "layout", f"A letter can be set for {self.profile.label}.")
 
@@ -222,7 +231,9 @@ def _task(batch: Batch, messages: Sequence[Message], city: City, settings: Lette
         return numbers[body.digest]
 
     letters = tuple(
-        Letter(message.key, message.address, message.name, message.token, tuple(map(number, message.renderings)))
+        Letter(
+            message.key, message.address, message.name, message.token, tuple(map(number, message.renderings))
+        )
         for message in messages
     )
     return Task(
@@ -240,12 +251,22 @@ def _glyphs(language: str) -> Finding:
     subject = f"fonts for {language}"
     if lacking:
         described = guards.describe(lacking)
-        return Finding(Level.ERROR, subject, f"No font has {described}.", "Reinstall manimgx-fonts and manimgx-fonts-cjk.")
+        return Finding(
+            Level.ERROR,
+            subject,
+            f"No font has {described}.",
+            "Reinstall manimgx-fonts and manimgx-fonts-cjk.",
+        )
     return Finding(Level.OK, subject, f"{fonts.stack(language)[0]} has every character of its phrases.")
 
 
 def _end_with_the_hub() -> None:
     """End this worker when the hub dies: a file begun before a crash must not appear after the restart."""
+    Thread(target=_wait_for_the_hub, name="hub watch", daemon=True).start()
+
+
+def _wait_for_the_hub() -> None:
     hub = multiprocessing.parent_process()
     if hub is not None:
-        Thread(target=lambda: (hub.join(), os._exit(1)), name="hub watch", daemon=True).start()
+        hub.join()
+        os._exit(1)

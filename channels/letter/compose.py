@@ -19,8 +19,8 @@ from langcodes import Language
 import templates
 from channels.contract import Action, ApprovedText, CannotCompose, City, Rendering
 from channels.letter import fonts, guards, markdown
-from channels.letter.guards import Box
 from channels.letter.dates import long_date
+from channels.letter.guards import Box
 from channels.letter.markdown import Node
 from channels.letter.profiles import POINTS, Profile
 from channels.letter.settings import LetterSettings
@@ -105,7 +105,9 @@ def compose(text: ApprovedText, city: City, settings: LetterSettings, profile: P
 def is_borrowed(language: str) -> bool:
     """Whether a language has no phrases of its own yet and takes those of the fallback."""
     fallback = templates.phrases(templates.FALLBACK)["language"]
-    return language.split("-")[0] != templates.FALLBACK and templates.phrases(language)["language"] == fallback
+    return (
+        language.split("-")[0] != templates.FALLBACK and templates.phrases(language)["language"] == fallback
+    )
 
 
 class Draft:
@@ -119,7 +121,9 @@ class Draft:
         self.direction = templates.direction(text.language)
         self.stack = fonts.stack(text.language)
         self._mixed = guards.is_right_to_left(
-            "".join((text.title, text.body, city.name, *(action.label + action.value for action in text.actions)))
+            "".join(
+                (text.title, text.body, city.name, *(action.label + action.value for action in text.actions))
+            )
         )
 
     def _pieces(self, words: str) -> Iterable[guards.Piece]:
@@ -158,7 +162,9 @@ class Draft:
             "choices": self._line(self.phrases["letter_choices"].replace("{url}", "").strip())
             if city.public_url
             else [],
-            "return_line": self._own(" · ".join((city.name, *city.postal_address))) if city.postal_address else [],
+            "return_line": self._own(" · ".join((city.name, *city.postal_address)))
+            if city.postal_address
+            else [],
         }
 
     def _office(self) -> list[Node]:
@@ -200,7 +206,9 @@ class Draft:
         return {
             **self.lines,
             "role": role,
-            "profile": self.profile.model_dump(include={"page", "margins", "letterhead", "return_line", "sender"})
+            "profile": self.profile.model_dump(
+                include={"page", "margins", "letterhead", "return_line", "sender"}
+            )
             | {"body_top": self.profile.body_top},
             "lang": tag.language,
             "region": tag.territory,
@@ -255,7 +263,11 @@ class Draft:
 
     def notes(self) -> tuple[str, ...]:
         """What staff should know of how the text was changed for paper."""
-        given = (self.text.title, self.text.body, *(action.label + action.value for action in self.text.actions))
+        given = (
+            self.text.title,
+            self.text.body,
+            *(action.label + action.value for action in self.text.actions),
+        )
         notes = []
         if any(guards.loses_characters(words) for words in given):
             notes.append("Control characters and direction marks were taken out.")
@@ -285,7 +297,9 @@ def _qr(url: str) -> str:
     if not url:
         return ""
     out = io.BytesIO()
-    segno.make(url, error="m", micro=False).save(out, kind="svg", xmldecl=False, svgns=True, border=0, dark="#000")
+    segno.make(url, error="m", micro=False).save(
+        out, kind="svg", xmldecl=False, svgns=True, border=0, dark="#000"
+    )
     return out.getvalue().decode()
 
 
@@ -344,7 +358,11 @@ def _look_at(pdf: bytes, draft: Draft, role: Role, settings: LetterSettings) -> 
 def _refuse_overflow(printed: guards.Pdf, profile: Profile, role: Role) -> None:
     strips = outside(profile)
     for number in range(len(printed)):
-        window = [area.box() for area in (*profile.clear, profile.address)] if role == "lead" and not number else []
+        window = (
+            [area.box() for area in (*profile.clear, profile.address)]
+            if role == "lead" and not number
+            else []
+        )
         if printed.ink(number, [*strips, *window]):
             raise CannotCompose(
                 f"Something on page {number + 1} runs out of its place. Break up very long words or lines."

@@ -8,7 +8,6 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 from babel.lists import format_list
 
-
 _KIN = {"prs": "fa-AF"}  # Dari writes dates as Persian in Afghanistan does
 
 

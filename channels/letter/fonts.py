@@ -53,7 +53,16 @@ _HONG_KONG = "Noto Sans CJK HK"  # traditional characters in the shapes used in 
 _SYMBOLS = ("Noto Sans Symbols", "Noto Emoji")
 
 # Space between lines, in ems on top of the capitals' height: tall scripts need more.
-_LEADING = {"Arab": 0.88, "Deva": 0.82, "Beng": 0.82, "Ethi": 0.84, "Khmr": 1.1, "Mymr": 1.1, "Thai": 0.92, "Laoo": 0.92}
+_LEADING = {
+    "Arab": 0.88,
+    "Deva": 0.82,
+    "Beng": 0.82,
+    "Ethi": 0.84,
+    "Khmr": 1.1,
+    "Mymr": 1.1,
+    "Thai": 0.92,
+    "Laoo": 0.92,
+}
 _LEADING_HAN, _LEADING_ELSE = 0.86, 0.72
 _HAN = ("Hans", "Hant", "Jpan", "Kore")
 
@@ -81,7 +90,9 @@ def directories() -> tuple[Path, ...]:
 def _directory(package: str) -> Path:
     spec = find_spec(package)
     if spec is None or spec.origin is None:
-        raise FileNotFoundError(f"The fonts of {package} are missing: pip install {package.replace('_', '-')}.")
+        raise FileNotFoundError(
+            f"The fonts of {package} are missing: pip install {package.replace('_', '-')}."
+        )
     return Path(spec.origin).parent
 
 
@@ -89,7 +100,9 @@ def _directory(package: str) -> Path:
 def library() -> typst.Fonts:
     """The faces as Typst takes them: the packaged ones and no others."""
     return typst.Fonts(
-        include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(path) for path in directories()]
+        include_system_fonts=False,
+        include_embedded_fonts=False,
+        font_paths=[str(path) for path in directories()],
     )
 
 
@@ -190,7 +203,8 @@ def _advances() -> dict[str, float]:
     """How far each plain character moves the pen at most, in ems."""
     font, upem, _ = _face(LATIN)
     return {
-        character: font.get_glyph_h_advance(font.get_nominal_glyph(ord(character))) / upem + _APART.get(character, 0)
+        character: font.get_glyph_h_advance(font.get_nominal_glyph(ord(character))) / upem
+        + _APART.get(character, 0)
         for character in _PLAIN
     }
 

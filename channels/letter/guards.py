@@ -22,15 +22,25 @@ from channels.letter import fonts
 LTR, FIRST_STRONG, END = "\u2066", "\u2068", "\u2069"  # isolates, Unicode Standard Annex 9
 
 # Control characters, and direction marks that reach further than their own character: never taken from outside.
-_STRIPPED = {
-    code: None for code in (*range(9), 0x0B, 0x0C, *range(0x0E, 0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F))
-} | {code: None for code in range(0x2066, 0x206A)}
+_STRIPPED = dict.fromkeys(
+    (
+        *range(9),
+        0x0B,
+        0x0C,
+        *range(0x0E, 0x20),
+        *range(0x7F, 0xA0),
+        *range(0x202A, 0x202F),
+        *range(0x2066, 0x206A),
+    )
+)
 _BREAKS = {0x0D: "\n", 0x85: "\n", 0x2028: "\n", 0x2029: "\n", 0x09: " "}
 
 _WEB = r"(?:https?://|www\.)[^\s<>\"]*[^\s<>\".,;:!?)\]}»”'’،؛؟]"
 _MAIL = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
 _LATIN = "A-Za-z\u00aa\u00ba\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f"
-_NUMBER = rf"(?<![{_LATIN}\d])\+?\(?\d(?:(?:[-./:,\u2011\u00a0]| ?\(|\) ?-?|[ \u00a0\u202f])?\d)*(?![{_LATIN}])"
+_NUMBER = (
+    rf"(?<![{_LATIN}\d])\+?\(?\d(?:(?:[-./:,\u2011\u00a0]| ?\(|\) ?-?|[ \u00a0\u202f])?\d)*(?![{_LATIN}])"
+)
 _WORD = rf"(?!{_WEB}|{_MAIL})[{_LATIN}\d][{_LATIN}\d\u0300-\u036f'’&/.+_-]*(?<![.'’/+-])"
 _WORDS = rf"(?=[\d.-]*[{_LATIN}]){_WORD}(?: {_WORD})*"
 _ISLAND = re.compile(rf"(?P<web>{_WEB})|(?P<mail>{_MAIL})|(?P<number>{_NUMBER})")
@@ -39,6 +49,7 @@ _ISLAND_IN_RTL = re.compile(rf"(?P<web>{_WEB})|(?P<mail>{_MAIL})|(?P<words>{_WOR
 _MANY_DIGITS = 5  # from here on, a number is a phone, a date or a reference that must not turn round
 _LONG_WORD = 40  # characters after which a word without a break gets places to break
 _STEP = 20  # and so many characters between them
+
 
 def clean(text: str) -> str:
     """The text without control characters and direction marks, composed (NFC), its line ends as line feeds."""
@@ -119,7 +130,7 @@ def breakable(text: str) -> str:
 
 
 def _with_breaks(found: re.Match[str]) -> str:
-    parts = re.findall(rf"[^/?&=._-]*[/?&=._-]+|[^/?&=._-]+", found.group())
+    parts = re.findall(r"[^/?&=._-]*[/?&=._-]+|[^/?&=._-]+", found.group())
     return "\u200b".join(part[at : at + _STEP] for part in parts for at in range(0, len(part), _STEP))
 
 
@@ -136,7 +147,9 @@ def has_loose_mark(text: str, families: tuple[str, ...]) -> bool:
 
 def digits_of(text: str) -> str:
     """The digits of a text in their order, those of other scripts as 0 to 9."""
-    return "".join(str(value) for value in (unicodedata.digit(one, None) for one in text) if value is not None)
+    return "".join(
+        str(value) for value in (unicodedata.digit(one, None) for one in text) if value is not None
+    )
 
 
 def numbers_of(pieces: Iterable[Piece]) -> Counter[str]:
@@ -270,4 +283,6 @@ def _read(line: Iterable[tuple[float, str]]) -> str:
 def turned_round(numbers: Counter[str], lines: Iterable[str]) -> list[str]:
     """Numbers that stand on the pages less often than in the text, so that one of them is printed otherwise."""
     printed = list(lines)
-    return [digits for digits, times in numbers.items() if sum(line.count(digits) for line in printed) < times]
+    return [
+        digits for digits, times in numbers.items() if sum(line.count(digits) for line in printed) < times
+    ]

@@ -31,7 +31,17 @@ from channels.letter.recipients import Addressed, Letter, Problem
 
 _ADDRESS = tuple(f"addr_{number}" for number in range(1, MOST + 1))
 COLUMNS = (
-    *("job_id", "batch_file", "file_sha256", "seq_in_file", "first_page", "pages", "sheets", "duplex", "letter_id"),
+    *(
+        "job_id",
+        "batch_file",
+        "file_sha256",
+        "seq_in_file",
+        "first_page",
+        "pages",
+        "sheets",
+        "duplex",
+        "letter_id",
+    ),
     *("household_id", "languages", "page_size", "profile", "envelope", "postage_class"),
     *_ADDRESS,
     *("postcode", "country", "template_version", "body_sha256"),
@@ -61,7 +71,9 @@ def address_cells(lines: Sequence[str]) -> dict[str, str]:
     return dict(zip(_ADDRESS, kept, strict=False))
 
 
-def row(job: str, file: str, letter: Addressed, bodies: Sequence[Body], place: Mapping[str, Any]) -> dict[str, Any]:
+def row(
+    job: str, file: str, letter: Addressed, bodies: Sequence[Body], place: Mapping[str, Any]
+) -> dict[str, Any]:
     """A letter's row. `place` says where it is in the file, and what is the same for all."""
     used = [bodies[words.body] for words in letter.words]
     return {

@@ -71,7 +71,9 @@ def _inline_of(node: SyntaxTreeNode, pieces: Pieces) -> list[Node]:
 
 
 def _inlines(nodes: list[SyntaxTreeNode], pieces: Pieces) -> list[Node]:
-    return [leaf for at, node in enumerate(nodes) for leaf in _inline(node, nodes[at + 1 :], nodes[:at], pieces)]
+    return [
+        leaf for at, node in enumerate(nodes) for leaf in _inline(node, nodes[at + 1 :], nodes[:at], pieces)
+    ]
 
 
 def _inline(
@@ -109,7 +111,9 @@ def _between_han(before: list[SyntaxTreeNode], after: list[SyntaxTreeNode]) -> b
 
 
 def _is_wide(character: str) -> bool:
-    return bool(character) and unicodedata.east_asian_width(character) in "WF" and not _HANGUL.match(character)
+    return (
+        bool(character) and unicodedata.east_asian_width(character) in "WF" and not _HANGUL.match(character)
+    )
 
 
 _HANGUL = re.compile("[\u1100-\u11ff\u3130-\u318f\uac00-\ud7af]")  # Korean has spaces
@@ -159,5 +163,6 @@ def _plain_block(node: Node, indent: str) -> str:
 
 def _plain_inline(nodes: Iterable[Node]) -> str:
     return "".join(
-        "\n" if node["t"] == "break" else node["v"] if "v" in node else _plain_inline(node["c"]) for node in nodes
+        "\n" if node["t"] == "break" else node["v"] if "v" in node else _plain_inline(node["c"])
+        for node in nodes
     )

@@ -181,7 +181,13 @@ class PrintFile:
             "file": f"{self._numbers[body, role]}.pdf",
             "pages": leaf.pages,
             "slots": {
-                name: {"page": slot.page, "x": slot.x, "y": slot.y, "width": slot.width, "height": slot.height}
+                name: {
+                    "page": slot.page,
+                    "x": slot.x,
+                    "y": slot.y,
+                    "width": slot.width,
+                    "height": slot.height,
+                }
                 for name, slot in leaf.slots.items()
             },
             "fonts": fonts.stack(language),
@@ -271,8 +277,9 @@ class PrintFile:
 
     def _cover(self, digest: str, exceptions: int) -> bytes:
         with Typesetter() as typesetter:
-            pdf = typesetter.pdf("cover", self._cover_job(digest, exceptions), self.task.created_at, archival=True)
-        return pdf
+            return typesetter.pdf(
+                "cover", self._cover_job(digest, exceptions), self.task.created_at, archival=True
+            )
 
     def _cover_job(self, digest: str, exceptions: int) -> dict[str, Any]:
         task, days = self.task, self._schedule()
@@ -291,7 +298,10 @@ class PrintFile:
             "facts": [
                 ("File", f"{self.stem}.pdf"),
                 ("Paper", "A4" if task.profile.paper == "a4" else "US Letter"),
-                ("Printed", "on both sides, each letter from a front" if task.settings.duplex else "on one side"),
+                (
+                    "Printed",
+                    "on both sides, each letter from a front" if task.settings.duplex else "on one side",
+                ),
                 ("Envelope", task.profile.label),
                 ("Postage", task.settings.postage),
                 ("Sorted by", "postcode, then language"),
@@ -304,7 +314,9 @@ class PrintFile:
             ],
             "languages": self._by_language(),
             "notes": _cover_notes(self.stem, bool(self.letters), exceptions),
-            "checksum": f"SHA-256 of the PDF: {digest}" if digest else "There is no PDF: no letter can be printed.",
+            "checksum": f"SHA-256 of the PDF: {digest}"
+            if digest
+            else "There is no PDF: no letter can be printed.",
         }
 
     def _by_language(self) -> list[tuple[str, str]]:
@@ -326,7 +338,9 @@ _MOST_ROWS = 8  # of languages on a cover sheet, which is one page
 def _cover_notes(stem: str, any_letters: bool, exceptions: int) -> list[str]:
     notes = [f"One row for each letter is in {stem}.csv."] if any_letters else []
     if exceptions:
-        notes.append(f"The letters left out, and why, are in {stem}_exceptions.csv: for the city, not for print.")
+        notes.append(
+            f"The letters left out, and why, are in {stem}_exceptions.csv: for the city, not for print."
+        )
     return notes
 
 
@@ -347,5 +361,7 @@ def specimen(body: Body, city: City, settings: LetterSettings, at: datetime) -> 
     words = Filler(body, city).words(0, (), "…")
     place = Place(city.postal_address, "", city.country)
     lines = (resident, *city.postal_address)
-    size = fitting_size(lines, body.profile, fonts.stack(city.languages[0])) or min(body.profile.address_sizes)
+    size = fitting_size(lines, body.profile, fonts.stack(city.languages[0])) or min(
+        body.profile.address_sizes
+    )
     return PrintFile(task, "proof", [Addressed(0, lines, size, place, (words,))])

@@ -22,7 +22,9 @@ POINTS = 72 / 25.4  # in a millimetre
 LINE = 1.2  # a line of the address is so many times its letters' size high
 
 # Countries whose offices print on US Letter; the rest of the world prints on A4.
-_LETTER_COUNTRIES = frozenset({"US", "CA", "MX", "PR", "PH", "CO", "VE", "CL", "CR", "GT", "NI", "PA", "SV", "DO"})
+_LETTER_COUNTRIES = frozenset(
+    {"US", "CA", "MX", "PR", "PH", "CO", "VE", "CL", "CR", "GT", "NI", "PA", "SV", "DO"}
+)
 _DEFAULTS: dict[Paper, str] = {"a4": "uk-dl-left", "us-letter": "us-10"}
 
 

@@ -11,7 +11,9 @@ from channels.letter.printfile import specimen
 from channels.letter.settings import LetterSettings
 
 
-def proof(rendering: Rendering, city: City, *, page: int = 1, ppi: float = 96, at: datetime | None = None) -> bytes:
+def proof(
+    rendering: Rendering, city: City, *, page: int = 1, ppi: float = 96, at: datetime | None = None
+) -> bytes:
     """One page of a letter to nobody in particular, as PNG.
 
     Args:

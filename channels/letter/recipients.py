@@ -88,7 +88,9 @@ def address_all(
     for letter in letters:
         made = addresser.address(letter)
         if isinstance(made, Addressed) and made.household in seen:
-            made = Problem(letter.key, Verdict.REFUSED, "Another letter of this file goes to the same address.")
+            made = Problem(
+                letter.key, Verdict.REFUSED, "Another letter of this file goes to the same address."
+            )
         if isinstance(made, Problem):
             problems.append(made)
         else:
@@ -119,7 +121,10 @@ class Addresser:
             size = fit_window(printed, self._profile(letter), self._latin)
             words = tuple(self._fillers[body].words(body, names, letter.token) for body in letter.bodies)
         except BadAddress as error:
-            return Problem(letter.key, Verdict.BAD_ADDRESS, str(error))
+            blames_the_name = 0 < error.line <= len(addressee)
+            return Problem(
+                letter.key, Verdict.REFUSED if blames_the_name else Verdict.BAD_ADDRESS, str(error)
+            )
         except _Unfit as error:
             return Problem(letter.key, Verdict.REFUSED, str(error))
         return Addressed(letter.key, printed, size, place, words)
@@ -140,21 +145,25 @@ class Addresser:
             self._bodies[body].leaf("follow" if at else "lead").pages for at, body in enumerate(letter.bodies)
         )
         if pages > self._settings.max_pages:
-            raise _Unfit(f"In these languages together the letter has {pages} pages, {self._settings.max_pages} at most.")
+            raise _Unfit(
+                f"In these languages together the letter has {pages} pages, {self._settings.max_pages} at most."
+            )
 
 
 def fit_window(lines: Sequence[str], profile: Profile, stack: tuple[str, ...]) -> float:
     """The largest size, in points, in which an address fits its window.
 
     Raises:
-        BadAddress: not even the smallest fits, or a line cannot be printed.
+        _Unfit: not even the smallest fits, or a line cannot be printed.
     """
     for number, line in enumerate(lines, start=1):
         if not printable(line, stack):
-            raise BadAddress(f"Line {number} has characters that cannot be printed.")
+            raise _Unfit(f"Line {number} has characters that cannot be printed.")
     size = fitting_size(lines, profile, stack)
     if size is None:
-        raise BadAddress(f"It does not fit the envelope's window ({profile.name}): it is too long or has too many lines.")
+        raise _Unfit(
+            f"It does not fit the envelope's window ({profile.name}): it is too long or has too many lines."
+        )
     return size
 
 
@@ -165,7 +174,8 @@ def fitting_size(lines: Sequence[str], profile: Profile, stack: tuple[str, ...])
     tall = len(lines) * LINE
     sizes = profile.address_sizes
     return next(
-        (size for size in sizes if widest * size <= window.width and tall * size <= window.height * _BEYOND), None
+        (size for size in sizes if widest * size <= window.width and tall * size <= window.height * _BEYOND),
+        None,
     )
 
 

@@ -71,7 +71,12 @@ class Typesetter:
         """
         standards: list[Any] = ["a-2b"] if archival else []
         made = self._compile(
-            layout, job, format="pdf", pdf_standards=standards, pdf_tags=False, timestamp=at.astimezone(UTC).replace(microsecond=0)
+            layout,
+            job,
+            format="pdf",
+            pdf_standards=standards,
+            pdf_tags=False,
+            timestamp=at.astimezone(UTC).replace(microsecond=0),
         )
         assert isinstance(made, bytes)
         return made

@@ -6,10 +6,11 @@
 The page is the channel's own one-page A4 letter: letterhead, address window, title, greeting, three paragraphs,
 two things to do, a QR code, the resident's own link; every name, address and link is another one. Both programs
 get the same words, the same font files and one process, and set all letters into one file. WeasyPrint gets the QR
-code as a picture it embeds once. The channel's time holds everything it does for a file: checking and fitting each address, the
-cover sheet, the manifest, syncing to disk, and composing the bodies where the row says so. Rates are letters per
-second of processor time, medians of rounds in which the ways take turns, so that what else the machine does hits
-all of them; ratios are made round by round. WeasyPrint's page has neither bidi fences nor guards.
+code as a picture it embeds once. The channel's time holds everything it does for a file: checking and fitting
+each address, the cover sheet, the manifest, syncing to disk, and composing the bodies where the row says so.
+Rates are letters per second of processor time, medians of rounds in which the ways take turns, so that what else
+the machine does hits all of them; ratios are made round by round. WeasyPrint's page has neither fences for
+numbers in right-to-left text nor guards.
 
 Memory is measured in processes of their own, each of which sets so many letters in files of a batch's size.
 `--full` sets 10,000 and 100,000 there, and takes about five minutes. `--check` ends with status 1 below the floor.
@@ -180,7 +181,10 @@ def text(language: str) -> ApprovedText:
         title=title,
         short="",
         body="\n\n".join(paragraphs),
-        actions=(Action("(555) 010-0199", "help@riverton.example"), Action("18:30", f"{CITY.public_url}/help")),
+        actions=(
+            Action("(555) 010-0199", "help@riverton.example"),
+            Action("18:30", f"{CITY.public_url}/help"),
+        ),
         url=f"{CITY.public_url}/s/elm/{language}",
     )
 
@@ -219,7 +223,9 @@ def with_the_channel(count: int, languages: int, *, composing: bool) -> Callable
     def run() -> int:
         with TemporaryDirectory() as folder:
             own = LetterSettings(outbox=Path(folder))
-            task = Task("D1", 1, 1, WHEN, CITY, own, made or bodies(own, languages), letters(count, languages))
+            task = Task(
+                "D1", 1, 1, WHEN, CITY, own, made or bodies(own, languages), letters(count, languages)
+            )
             outcomes = make(task)
             assert sum(outcome.verdict == "accepted" for outcome in outcomes) == count
             return next(Path(folder, "D1").glob("*_001.pdf")).stat().st_size
@@ -244,7 +250,9 @@ def with_weasyprint(count: int, languages: int) -> Callable[[], int]:
 
     def run() -> int:
         body = "".join(pages[letter.bodies[0]].fill(letter) for letter in letters(count, languages))
-        pdf = HTML(string=f"<html><body>{body}</body></html>").write_pdf(stylesheets=[style], font_config=found)
+        pdf = HTML(string=f"<html><body>{body}</body></html>").write_pdf(
+            stylesheets=[style], font_config=found
+        )
         return len(pdf)
 
     return run
@@ -266,7 +274,7 @@ class _Page:
         self._before = (
             f'<article lang="{language}" dir="{draft.direction}" style="font-family:\'{family}\',\'Noto Sans\'">'
             f"<header><h1>{lines['city']}</h1><p>{lines['office']}</header>"
-            f'<aside>{"<br>".join(escape(_plain(line)) for line in draft.sender)}</aside>'
+            f"<aside>{'<br>'.join(escape(_plain(line)) for line in draft.sender)}</aside>"
             f"<time>{long_date(WHEN.date(), language)}</time>"
         )
         self._middle = f"<main><h2>{lines['title']}</h2>"
@@ -276,7 +284,9 @@ class _Page:
             f"<footer>{qr}<b>{lines['online']}</b><br>"
             f"{' · '.join(escape(_plain(line)) for line in draft.languages)}<br>"
         )
-        self._end = f"<hr><small>{lines['verify']} · {self._phrases['page'].format(page=1, pages=1)}</small></footer>"
+        self._end = (
+            f"<hr><small>{lines['verify']} · {self._phrases['page'].format(page=1, pages=1)}</small></footer>"
+        )
 
     def fill(self, letter: Letter) -> str:
         """The page for one resident."""
@@ -313,7 +323,8 @@ h1 { font-size: 19pt; margin: 0 }
 header p { margin: 0 0 3mm; font-size: 10pt }
 aside { position: absolute; left: 132mm; top: 40mm; width: 58mm; font-size: 8.5pt }
 time { position: absolute; left: 132mm; top: 81mm; width: 58mm; font-size: 8.5pt }
-address { position: absolute; left: 24.6mm; top: 39.5mm; width: 95.4mm; font-style: normal; line-height: 1.2; direction: ltr; text-align: left }
+address { position: absolute; left: 24.6mm; top: 39.5mm; width: 95.4mm;
+  font-style: normal; line-height: 1.2; direction: ltr; text-align: left }
 main { position: absolute; left: 20mm; top: 95mm; width: 170mm }
 h2 { font-size: 16pt; margin: 0 0 5mm }
 table { width: 100%; border: .9pt solid black; border-radius: 1.2mm; padding: 4mm }
@@ -336,7 +347,9 @@ def processor_seconds(run: Callable[[], int]) -> tuple[float, int]:
     return time.process_time() - start, size
 
 
-def race(plan: Sequence[tuple[str, int, Callable[[], int]]], rounds: int) -> dict[str, list[tuple[float, float]]]:
+def race(
+    plan: Sequence[tuple[str, int, Callable[[], int]]], rounds: int
+) -> dict[str, list[tuple[float, float]]]:
     """For each way, letters per processor-second and bytes per letter, round by round."""
     found: dict[str, list[tuple[float, float]]] = {name: [] for name, _, _ in plan}
     for _ in track(range(rounds), description="Setting letters", transient=True):
@@ -365,7 +378,9 @@ def child(count: int, batch: int) -> None:
         made = bodies(settings, len(LANGUAGES))
         total = -(-count // batch)
         for number in range(1, total + 1):
-            chunk = letters(min(batch, count - (number - 1) * batch), len(LANGUAGES), (number - 1) * batch + 1)
+            chunk = letters(
+                min(batch, count - (number - 1) * batch), len(LANGUAGES), (number - 1) * batch + 1
+            )
             make(Task("D1", number, total, WHEN, CITY, settings, made, chunk))
     sys.stdout.write(f"{_peak()} {time.process_time()}\n")
 
@@ -375,7 +390,9 @@ def _peak() -> float:
     try:
         lines = Path("/proc/self/status").read_text("ascii").splitlines()
     except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
+            1024**2 if sys.platform == "darwin" else 1024
+        )
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
@@ -399,7 +416,9 @@ def compare(arguments: argparse.Namespace, console: Console) -> float:
     ratio = 0.0
     for name, count, _ in plan:
         against = found["WeasyPrint, English" if "English" in name else base]
-        times = statistics.median(mine[0] / theirs[0] for mine, theirs in zip(found[name], against, strict=True))
+        times = statistics.median(
+            mine[0] / theirs[0] for mine, theirs in zip(found[name], against, strict=True)
+        )
         rate, size = (statistics.median(values) for values in zip(*found[name], strict=True))
         table.add_row(name, f"{count:,}", f"{rate:,.0f}", f"{size:,.0f}", f"{times:.1f}")
         ratio = times if name == ours else ratio
@@ -424,7 +443,9 @@ def weigh(arguments: argparse.Namespace, console: Console) -> float:
 
 def main() -> int:
     """Run what the command line asks for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--letters", type=int, default=3000, help="in the channel's file")
     parser.add_argument("--weasyprint-letters", type=int, default=120, help="in WeasyPrint's file")
     parser.add_argument("--rounds", type=int, default=3)
@@ -438,7 +459,9 @@ def main() -> int:
         return 0
     console = Console()
     ratio, growth = compare(arguments, console), weigh(arguments, console)
-    console.print(f"Floor: {FLOOR:.0f} times WeasyPrint, memory at most {GROWTH} times: {ratio:.1f} and {growth:.2f}.")
+    console.print(
+        f"Floor: {FLOOR:.0f} times WeasyPrint, memory at most {GROWTH} times: {ratio:.1f} and {growth:.2f}."
+    )
     return int(arguments.check and (ratio < FLOOR or growth > GROWTH))
 
 

@@ -21,7 +21,12 @@ NAME = ("Ana Diaz",)
         ("GB", "1 Quay\nEC1A 1BB", ("1 Quay", "EC1A 1BB"), "EC1A 1BB"),
         ("GB", "Pte Diaz\nB Company\nBFPO 801", ("Pte Diaz", "B Company", "BFPO 801"), "BFPO 801"),
         ("US", "12 N Main St\nSpringfield, il 62701", ("12 N Main St", "Springfield IL 62701"), "62701"),
-        ("US", "12 N Main St\nSpringfield IL 627011234", ("12 N Main St", "Springfield IL 62701-1234"), "62701-1234"),
+        (
+            "US",
+            "12 N Main St\nSpringfield IL 627011234",
+            ("12 N Main St", "Springfield IL 62701-1234"),
+            "62701-1234",
+        ),
         ("US", "PSC 3 Box 9\nAPO AE 09012\nUSA", ("PSC 3 Box 9", "APO AE 09012"), "09012"),
         ("US", "Urb Las Gladiolas\n150 Calle A\nSan Juan PR 00926", None, "00926"),
         ("CA", "1 Rue A\nMontréal QC h3z2y7", ("1 Rue A", "Montréal QC H3Z 2Y7"), "H3Z 2Y7"),

@@ -82,7 +82,9 @@ def test_a_word_longer_than_a_line_gets_places_to_break(length):
 
 
 def test_a_long_web_address_breaks_after_its_signs_first():
-    parts = guards.breakable("https://notify.riverton.example/help/in/your/language?from=letter").split("\u200b")
+    parts = guards.breakable("https://notify.riverton.example/help/in/your/language?from=letter").split(
+        "\u200b"
+    )
     assert parts[:4] == ["https://", "notify.", "riverton.", "example/"]
 
 
@@ -115,12 +117,16 @@ def test_a_dotted_circle_that_was_written_is_no_fault():
     assert not guards.has_loose_mark("◌ि", fonts.stack("hi"))
 
 
-@pytest.mark.parametrize(("language", "family"), [("ur", "Arabic"), ("zh-TW", "CJK TC"), ("zh-HK", "CJK HK"), ("ti", "Ethiopic")])
+@pytest.mark.parametrize(
+    ("language", "family"), [("ur", "Arabic"), ("zh-TW", "CJK TC"), ("zh-HK", "CJK HK"), ("ti", "Ethiopic")]
+)
 def test_a_language_is_set_in_its_own_family_first(language, family):
     assert fonts.stack(language)[0].endswith(family)
 
 
-@given(st.text(st.sampled_from([chr(code) for code in (*range(0x20, 0x7F), *range(0xC0, 0x180))]), max_size=60))
+@given(
+    st.text(st.sampled_from([chr(code) for code in (*range(0x20, 0x7F), *range(0xC0, 0x180))]), max_size=60)
+)
 def test_the_quick_width_is_never_less_than_the_shaped_one(text):
     stack = fonts.stack("en")
     assert fonts.width(text, stack) >= fonts.shape(text, stack).width - 1e-6

@@ -58,7 +58,9 @@ def test_a_telephone_number_is_a_leaf_of_its_own_and_keeps_together():
 def test_any_text_becomes_a_tree_whose_leaves_are_strings(text):
     made = tree(guards.clean(text))
     assert json.loads(json.dumps(made)) == made
-    assert all(isinstance(leaf["v"], str) and leaf["t"] in ("text", "number") for leaf in markdown.texts(made))
+    assert all(
+        isinstance(leaf["v"], str) and leaf["t"] in ("text", "number") for leaf in markdown.texts(made)
+    )
 
 
 @given(st.text("abcABC *_`#>-!\n", max_size=120))

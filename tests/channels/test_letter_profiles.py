@@ -126,4 +126,8 @@ def test_posting_and_delivery_are_working_days(handed_over, cutoff, posted, earl
 def test_a_post_that_comes_on_saturdays_and_the_same_day():
     settings = LetterSettings(outbox=Path(), weekend=(6,), delivery_days=(0, 1))
     found = schedule(datetime(2026, 11, 20, 9, tzinfo=ZONE), settings)
-    assert (found.posted, found.earliest, found.latest) == (date(2026, 11, 21), date(2026, 11, 21), date(2026, 11, 23))
+    assert (found.posted, found.earliest, found.latest) == (
+        date(2026, 11, 21),
+        date(2026, 11, 21),
+        date(2026, 11, 23),
+    )
