@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import ClassVar, Self, cast
 
 from pydantic import BaseModel
@@ -237,7 +238,7 @@ class _Delivery:
         message = await self.bot.send_message(
             self.chat,
             part.text,
-            entities=[_entity(entity) for entity in part.entities] or None,
+            entities=_library_entities(part.entities) or None,
             link_preview_options=_NO_PREVIEW,
         )
         self.ids.append(str(int(message.message_id)))
@@ -257,5 +258,10 @@ class _Delivery:
         return _Failure(verdict, str(refusal.status), words, pause)
 
 
-def _entity(entity: Entity) -> MessageEntity:
-    return MessageEntity(entity.type, entity.offset, entity.length, url=entity.url, language=entity.language)
+@lru_cache(maxsize=256)
+def _library_entities(entities: tuple[Entity, ...]) -> tuple[MessageEntity, ...]:
+    """Entities as the library takes them; made once for a part, not once for each resident."""
+    return tuple(
+        MessageEntity(entity.type, entity.offset, entity.length, url=entity.url, language=entity.language)
+        for entity in entities
+    )
