@@ -28,5 +28,6 @@ class Inbound(SQLModel, table=True):
     address_hash: str = ""  # of somebody we do not know: keyed, so that it cannot be guessed
     text: str = Field(default="", repr=False)
     language: str = ""  # BCP 47, where the keyword or the client told it
+    answered: bool = False  # by the provider itself: it knows what the resident wants
     provider_id: str | None = None  # None: the provider gives its messages no id
     at: datetime = Field(default_factory=now, sa_type=Moment)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -36,6 +37,7 @@ log = structlog.get_logger()
 JOINED_LIST = "Wrote to us to join"
 _JOINED_DESCRIPTION = "Residents who asked for messages themselves, by writing to the city."
 _RECEIPTS = frozenset({EventKind.SENT, EventKind.DELIVERED, EventKind.UNDELIVERED})
+_DECISIONS = frozenset({EventKind.OPTED_OUT, EventKind.OPTED_IN})
 _YES = "YES"  # the code of a reply that is nothing but a yes
 
 
@@ -73,41 +75,46 @@ class Residents:
         return bool(recipient and delivery and delivery.endpoint_id == recipient.endpoint_id)
 
     def _message(self, session: Session, channel: Channel, event: Event) -> str:
-        address = self._address(channel, event)
-        if address is None:
+        try:
+            address = normalise(channel.address_kind, event.address, country=self._city.country)
+        except BadAddress:
             log.warning("message_ignored", channel=channel.name, reason="nothing can be sent to its sender")
             return ""
-        known = _endpoints(session, channel.name, address)
-        if not self._keep(session, channel, event, address, known):
+        heard = _Heard(channel, event, address, _endpoints(session, channel.name, address))
+        if not heard.known and event.kind in _DECISIONS:
+            heard.known.append(self._meet(session, heard))
+        answered = _is_answered(session, heard)
+        if not self._keep(session, heard):
             return ""  # told before
-        match _meaning(event, known):
-            case EventKind.OPTED_OUT:
-                said = self._leave(session, channel, event, address, known)
-            case EventKind.OPTED_IN:
-                said = self._join(session, channel, event, address, known)
-            case EventKind.HELP:
-                said = "help"
-            case _:
-                said = ""
-        return "" if event.answered or not said else self._words(session, channel, said, event, known)
+        said = self._act(session, heard)
+        return "" if answered or not said else self._words(session, heard, said)
 
-    def _address(self, channel: Channel, event: Event) -> Address | None:
-        try:
-            return normalise(channel.address_kind, event.address, country=self._city.country)
-        except BadAddress:
-            return None
+    def _meet(self, session: Session, heard: _Heard) -> Endpoint:
+        """Somebody who writes to us for the first time."""
+        contact = Contact(language=choose([heard.event.language], self._city.languages))
+        session.add(contact)
+        session.flush()
+        endpoint = Endpoint(
+            contact_id=contact.id or 0,
+            channel=heard.channel.name,
+            address=heard.address.address,
+            address_key=heard.address.key,
+        )
+        session.add(endpoint)
+        session.flush()
+        return endpoint
 
-    def _keep(
-        self, session: Session, channel: Channel, event: Event, address: Address, known: list[Endpoint]
-    ) -> bool:
+    def _keep(self, session: Session, heard: _Heard) -> bool:
         """Keep one message; returns whether it is new."""
+        event, known = heard.event, heard.known
         row = Inbound(
-            channel=channel.name,
+            channel=heard.channel.name,
             kind=event.kind,
             endpoint_id=known[0].id if known else None,
-            address_hash="" if known else self._hash(channel, address),
+            address_hash="" if known else self._hash(heard),
             text=event.text if event.kind is EventKind.REPLY else "",
             language=event.language,
+            answered=event.answered,
             provider_id=event.provider_id,
         )
         try:
@@ -117,74 +124,110 @@ class Residents:
             return False
         return True
 
-    def _hash(self, channel: Channel, address: Address) -> str:
-        return hmac.new(
-            self._key, f"inbound {channel.name} {address.key}".encode(), hashlib.sha256
-        ).hexdigest()
+    def _hash(self, heard: _Heard) -> str:
+        place = f"inbound {heard.channel.name} {heard.address.key}"
+        return hmac.new(self._key, place.encode(), hashlib.sha256).hexdigest()
 
-    def _leave(
-        self, session: Session, channel: Channel, event: Event, address: Address, known: list[Endpoint]
-    ) -> str:
-        """A no to everything. Also of somebody we do not know: a later import must find it."""
-        if known and all(endpoint.opted_out for endpoint in known):
+    def _act(self, session: Session, heard: _Heard) -> str:
+        """Do what the resident wants; returns which of the channel's fixed sentences says so."""
+        match heard.meaning:
+            case EventKind.OPTED_OUT:
+                return self._leave(session, heard)
+            case EventKind.OPTED_IN:
+                return self._join(session, heard)
+            case EventKind.HELP:
+                return "help"
+        return ""
+
+    def _leave(self, session: Session, heard: _Heard) -> str:
+        """A no to everything. A stranger's is kept too: a later import must find it."""
+        if all(endpoint.opted_out for endpoint in heard.known):
             return ""
-        if not known:
-            known.append(self._meet(session, channel, event, address))
-        consent.opt_out(session, channel.name, address.key, **_as_said(channel, event))
+        consent.opt_out(session, heard.channel.name, heard.address.key, **heard.proof)
         return "stopped"
 
-    def _join(
-        self, session: Session, channel: Channel, event: Event, address: Address, known: list[Endpoint]
-    ) -> str:
+    def _join(self, session: Session, heard: _Heard) -> str:
         """A yes. Somebody who writes to us can be reached, whatever we thought of the address."""
-        if not known:
-            known.append(self._meet(session, channel, event, address))
-        said = _as_said(channel, event)
-        if any(endpoint.opted_out for endpoint in known):
-            consent.opt_in(session, channel.name, address.key, **said)
-        for endpoint in known:
+        name, key = heard.channel.name, heard.address.key
+        if heard.has_said_no:
+            consent.opt_in(session, name, key, **heard.proof)
+        for endpoint in heard.known:
             endpoint.state, endpoint.state_reason = EndpointState.USABLE, ""
             session.add(endpoint)
-        if list_id := self._list_to_join(session, event, known):
-            consent.opt_in(session, channel.name, address.key, list_id=list_id, **said)
-            for endpoint in known:
+        if list_id := self._list_to_join(session, heard):
+            consent.opt_in(session, name, key, list_id=list_id, **heard.proof)
+            for endpoint in heard.known:
                 lists.add_member(session, list_id, endpoint.contact_id)
         return "started"
 
-    def _list_to_join(self, session: Session, event: Event, known: list[Endpoint]) -> int | None:
+    def _list_to_join(self, session: Session, heard: _Heard) -> int | None:
         """The list that the token in an invitation names, else one for those who are on none."""
-        invited: Recipient | None = self._tokens.read(event.token) if event.token else None
+        token = heard.event.token
+        invited: Recipient | None = self._tokens.read(token) if token else None
         if invited and invited.list_id and session.get(ContactList, invited.list_id):
             return invited.list_id
-        if any(_is_subscribed(session, endpoint) for endpoint in known):
+        if any(_is_subscribed(session, endpoint) for endpoint in heard.known):
             return None
         return lists.get_or_create(session, JOINED_LIST, description=_JOINED_DESCRIPTION).id
 
-    def _meet(self, session: Session, channel: Channel, event: Event, address: Address) -> Endpoint:
-        """Somebody who writes to us for the first time."""
-        contact = Contact(language=choose([event.language], self._city.languages))
-        session.add(contact)
-        session.flush()
-        endpoint = Endpoint(
-            contact_id=contact.id or 0, channel=channel.name, address=address.address, address_key=address.key
-        )
-        session.add(endpoint)
-        session.flush()
-        return endpoint
-
-    def _words(
-        self, session: Session, channel: Channel, said: str, event: Event, known: list[Endpoint]
-    ) -> str:
+    def _words(self, session: Session, heard: _Heard, said: str) -> str:
         """The fixed sentence in the contact's language."""
-        contact = session.get(Contact, known[0].contact_id) if known else None
-        language = contact.language if contact else choose([event.language], self._city.languages)
-        sentence = templates.phrases(spoken(language)).get(f"{channel.name}_{said}", "")
+        contact = session.get(Contact, heard.known[0].contact_id) if heard.known else None
+        asked = contact.language if contact else choose([heard.event.language], self._city.languages)
+        sentence = templates.phrases(spoken(asked)).get(f"{heard.channel.name}_{said}", "")
         return sentence.format(city=self._city.name, phone=self._city.phone or self._city.public_url)
 
 
-def _meaning(event: Event, known: list[Endpoint]) -> EventKind:
-    says_yes = event.kind is EventKind.REPLY and event.code == _YES
-    return EventKind.OPTED_IN if says_yes and any(each.opted_out for each in known) else event.kind
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """One message from an address, and everybody who has it."""
+
+    channel: Channel
+    event: Event
+    address: Address
+    known: list[Endpoint]
+
+    @property
+    def has_said_no(self) -> bool:
+        """Whether anybody at this address has left."""
+        return any(endpoint.opted_out for endpoint in self.known)
+
+    @property
+    def meaning(self) -> EventKind:
+        """What the message is: YES is a yes only from who has said no (R4)."""
+        says_yes = self.event.kind is EventKind.REPLY and self.event.code == _YES
+        return EventKind.OPTED_IN if says_yes and self.has_said_no else self.event.kind
+
+    @property
+    def proof(self) -> dict[str, Any]:
+        """Of a decision, for the consent ledger (R31)."""
+        return {
+            "method": f"{self.channel.name} keyword",
+            "wording": self.event.text,
+            "wording_language": self.event.language,
+            "reference": self.event.provider_id or "",
+            "actor": "resident",
+        }
+
+
+def _is_answered(session: Session, heard: _Heard) -> bool:
+    """Whether the provider answers the resident itself.
+
+    A provider that answers keywords welcomes back only whom it had taken off: a no in a language that it does
+    not know, or on the web, never reached it. To whom it had taken off, it answers YES as well.
+    """
+    event = heard.event
+    may_answer = event.answered or event.kind is EventKind.REPLY
+    if heard.meaning is not EventKind.OPTED_IN or not may_answer:
+        return event.answered
+    everybody = [endpoint.id for endpoint in heard.known]
+    last_no = (
+        select(Inbound.answered)
+        .where(Inbound.kind == EventKind.OPTED_OUT, col(Inbound.endpoint_id).in_(everybody))
+        .order_by(col(Inbound.id).desc())
+        .limit(1)
+    )
+    return bool(session.exec(last_no).first())
 
 
 def _endpoints(session: Session, channel: str, address: Address) -> list[Endpoint]:
@@ -196,14 +239,3 @@ def _endpoints(session: Session, channel: str, address: Address) -> list[Endpoin
 def _is_subscribed(session: Session, endpoint: Endpoint) -> bool:
     found = exists().where(col(Subscription.endpoint_id) == endpoint.id, col(Subscription.active))
     return bool(session.execute(select(found)).scalar())
-
-
-def _as_said(channel: Channel, event: Event) -> dict[str, Any]:
-    """The proof of a decision, for the consent ledger (R31)."""
-    return {
-        "method": f"{channel.name} keyword",
-        "wording": event.text,
-        "wording_language": event.language,
-        "reference": event.provider_id or "",
-        "actor": "resident",
-    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import structlog
 from fastapi import APIRouter, Request, Response
@@ -66,7 +67,10 @@ def _answer(channel: Channel, events: Sequence[Event], texts: Sequence[str]) -> 
     """The reply with a text for the resident, if any; a reply carries one."""
     pairs = list(zip(events, texts, strict=True))
     chosen = next((pair for pair in pairs if pair[1]), pairs[-1] if pairs else None)
-    return channel.answer(*chosen) if chosen else None
+    if chosen is None:
+        return None
+    event, text = chosen
+    return channel.answer(replace(event, answered=False) if text else event, text)
 
 
 def _reply(answer: Answer | None) -> Response:
