@@ -431,7 +431,10 @@ class SmsProvider:
 
 
 def segments(body: str) -> int:
-    """How many segments Twilio bills: 160/153 GSM-7 septets, or 70/67 UTF-16 units (R22)."""
+    """How many segments Twilio bills: 160/153 GSM-7 septets, or 70/67 UTF-16 units (R22).
+
+    Counted without the SMS channel's own code: a test holds the two against each other.
+    """
     if set(body) <= _GSM_7 | _GSM_7_DOUBLE:
         return _share(sum(2 if letter in _GSM_7_DOUBLE else 1 for letter in body), 160, 153)
     return _share(len(body.encode("utf-16-le")) // 2, 70, 67)

@@ -9,14 +9,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
 from twilio.base.exceptions import TwilioRestException
 from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 
 from channels.sandbox import Sandbox
 from channels.sandbox.sms import HELPED, NUMBER, STARTED, STOPPED, messages, segments
+from channels.sms.segments import count
 
 GRACE = "+15550100199"
 
@@ -265,7 +269,7 @@ async def test_only_the_last_conversations_stay_in_memory_and_the_files_hold_all
 
 
 @pytest.mark.parametrize(
-    ("body", "count"),
+    ("body", "billed"),
     [
         ("a" * 160, 1),
         ("a" * 161, 2),
@@ -277,9 +281,16 @@ async def test_only_the_last_conversations_stay_in_memory_and_the_files_hold_all
         ("😀" * 36, 2),
     ],
 )
-def test_segments_are_counted_as_they_are_billed(body: str, count: int) -> None:
+def test_segments_are_counted_as_they_are_billed(body: str, billed: int) -> None:
     """R22."""
-    assert segments(body) == count
+    assert segments(body) == billed
+
+
+@given(st.text(st.sampled_from("aé€^|字😀ñ\n'’"), min_size=1, max_size=700))
+@hypothesis.settings(max_examples=200, deadline=None)
+def test_the_channel_counts_segments_as_the_stand_in_does(body: str) -> None:
+    """R22: two counts, written apart from each other."""
+    assert segments(body) == count(body)
 
 
 @pytest.mark.parametrize(
