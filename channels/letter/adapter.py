@@ -111,25 +111,27 @@ class LetterChannel:
                 yield outcome
 
     async def _make(self, task: Task) -> Sequence[Outcome]:
+        executor = self._executor
         try:
-            return await self._in_worker(task)
+            return await self._in_worker(executor, task)
         except OSError as error:
             reason = (
                 f"The outbox cannot be written ({error.strerror}). Make room, or let this user write there."
             )
             return _all(task, Verdict.UNREACHABLE, reason)
         except BrokenProcessPool:
-            self._executor = self._new_executor()
+            if self._executor is executor:  # the first of the files that were in its hands
+                self._executor = self._new_executor()
             return _all(task, Verdict.UNREACHABLE, "The worker process ended before its file was complete.")
         except Exception as error:
             # Its text may quote a resident's name or address.
             reason = f"The letters could not be set ({type(error).__name__}). Run `notify doctor`."
             return _all(task, Verdict.MISCONFIGURED, reason)
 
-    async def _in_worker(self, task: Task) -> Sequence[Outcome]:
-        if self._executor is None:
+    async def _in_worker(self, executor: Executor | None, task: Task) -> Sequence[Outcome]:
+        if executor is None:
             raise RuntimeError("The channel is not open: use it as `async with`.")
-        running = self._executor.submit(make, task)
+        running = executor.submit(make, task)
         self._running.add(running)
         running.add_done_callback(self._running.discard)
         return await asyncio.wrap_future(running)

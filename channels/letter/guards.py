@@ -188,7 +188,11 @@ class Pdf:
 
     def __enter__(self) -> Pdf:
         _ONE_AT_A_TIME.acquire()
-        self._document = pypdfium2.PdfDocument(self._data)
+        try:
+            self._document = pypdfium2.PdfDocument(self._data)
+        except BaseException:
+            _ONE_AT_A_TIME.release()
+            raise
         return self
 
     def __exit__(self, *exc: object) -> None:

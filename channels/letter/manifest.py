@@ -19,7 +19,7 @@ import io
 import os
 import re
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -126,9 +126,10 @@ class Outbox:
             raise ValueError("A dispatch's reference is letters, digits, dots, hyphens and underscores.")
         return self.folder / reference
 
-    def written(self, reference: str) -> dict[int, str]:
-        """Letters of a job that were handed over: `file#sequence` by key."""
-        return dict(_handed_over(self.job(reference).glob("*.csv")))
+    def written(self, reference: str, keys: Collection[int]) -> dict[int, str]:
+        """Which of these letters of a job were handed over: `file#sequence` by key."""
+        handed_over = _handed_over(self.job(reference).glob("*.csv"))
+        return {key: place for key, place in handed_over if key in keys}
 
     def find(self, key: int, since: float) -> str | None:
         """Where a letter is, in any job whose manifest was written after a time (seconds since 1970)."""

@@ -72,7 +72,7 @@ def make(task: Task) -> list[Outcome]:
         CannotTypeset, WrongFile: a defect; nothing was handed over.
     """
     outbox = Outbox(task.settings.outbox)
-    handed_over = outbox.written(task.reference)
+    handed_over = outbox.written(task.reference, {letter.key for letter in task.letters})
     fresh = [letter for letter in task.letters if letter.key not in handed_over]
     addressed, problems = address_all(fresh, task.bodies, task.city, task.settings)
     known = outbox.refused(task.reference)
@@ -162,6 +162,7 @@ class PrintFile:
     def _stamps(self) -> dict[str, Any]:
         profile = self.task.profile
         return {
+            "title": f"{self.task.job} {self.task.city.name}",
             "page": profile.page.model_dump(),
             "address": profile.address.model_dump(),
             "mark": profile.mark.model_dump(),
