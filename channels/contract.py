@@ -36,7 +36,7 @@ class AddressKind(StrEnum):
     PHONE = "phone"  # E.164: +15550100199
     EMAIL = "email"  # a mailbox: name@example.org
     CHAT = "chat"  # a chat id: a whole number, negative for groups
-    POSTAL = "postal"  # three to seven lines joined by line feeds
+    POSTAL = "postal"  # two to six lines joined by line feeds, without the addressee
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,8 @@ class Database:
         options: dict[str, Any] = (
             {"connect_args": {"timeout": 60}} if self.is_sqlite else {"pool_pre_ping": True}
         )
-        self.engine: Engine = create_engine(self.url, **options)
+        # An error's text must not quote residents' addresses.
+        self.engine: Engine = create_engine(self.url, hide_parameters=True, **options)
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)

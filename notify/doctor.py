@@ -88,6 +88,7 @@ def _database(settings: Ground) -> tuple[Database | None, list[Finding]]:
         message = f"The audit trail does not fit from event {broken} on."
         return database, [Finding(Level.ERROR, "audit", message, "Compare it with a backup.")]
     findings = [Finding(Level.OK, "database", f"{shown} works; its audit trail is whole.")]
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
     if database.is_sqlite and shutil.disk_usage(settings.state_dir).free < 1_000_000_000:
         findings.append(Finding(Level.WARNING, "disk", "Less than 1 GB is free.", "Make room."))
     return database, findings

@@ -180,7 +180,7 @@ class _Environment(EnvSettingsSource):
         for name in secret_settings():
             variable = f"{PREFIX}{name.replace('.', '__')}".lower()
             path = found.pop(f"{variable}_file", None)
-            if path and variable not in found:
+            if path and not found.get(variable):
                 found[variable] = _read_secret(variable, Path(path))
         return {name: value for name, value in found.items() if name.upper() not in _OUTSIDE}
 
@@ -255,6 +255,18 @@ def load(file: Path | None = None, **given: Any) -> Ground:
         raise SettingsError([f"{path} is no valid TOML: {error}. Correct that line."]) from None
     except UnicodeDecodeError:
         raise SettingsError([f"{path} is not UTF-8 text. Save it as UTF-8."]) from None
+
+
+def check_file(path: Path) -> None:
+    """Check a settings file by itself, whatever the environment says.
+
+    Raises:
+        SettingsError: naming each setting that does not fit, and its cure.
+    """
+    try:
+        settings_class().model_validate(tomllib.loads(path.read_text("utf-8")))
+    except ValidationError as error:
+        raise SettingsError([_problem(item) for item in error.errors(include_url=False)]) from None
 
 
 def _refuse_unknown_variables(model: type[BaseModel]) -> None:

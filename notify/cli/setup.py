@@ -63,7 +63,7 @@ def init(
     part = file.with_name(f".{file.name}.part")
     part.write_text(text, "utf-8")
     try:
-        settings.load(part)
+        settings.check_file(part)
     except settings.SettingsError:
         part.unlink()
         raise

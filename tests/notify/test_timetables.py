@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a table reads best with a row on a line
 """When dispatches happen: rules, clock changes and slots."""
 
 from __future__ import annotations

@@ -110,13 +110,19 @@ class Town:
             return session.exec(select(ContactList.id).where(ContactList.name == name)).one() or 0
 
     def dispatch(
-        self, statement: Statement, channels: tuple[str, ...] = ("sms",), *, to: str | None = None
+        self,
+        statement: Statement,
+        channels: tuple[str, ...] = ("sms",),
+        *,
+        to: str | None = None,
+        start: bool = True,
     ) -> Dispatch:
-        """A dispatch that has been started; nothing sends it."""
+        """A dispatch, started unless it is not to be; an engine has to run to send it."""
         with self.session() as session:
             order = plan.Order(statement.id or 0, to, channels, "ana@rivermouth.example")
             dispatch = plan.plan(session, order, self.hub.channels, self.hub.renderer)
-            control.start(session, dispatch, "ana@rivermouth.example")
+            if start:
+                control.start(session, dispatch, "ana@rivermouth.example")
             session.commit()
         return dispatch
 
