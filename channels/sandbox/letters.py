@@ -14,6 +14,7 @@ import pypdfium2
 
 _WIDTH = 900  # pixels
 _KEPT_PAGES = 64
+_COVER = "_cover"  # the mail house's own sheet: no resident sees it
 # PDFium is not safe to use from several threads at once.
 _pdfium = threading.Lock()
 
@@ -35,10 +36,11 @@ class Letters:
         self.folder = folder
 
     def files(self) -> list[PrintFile]:
-        """Every readable PDF, the newest first."""
+        """Every readable PDF that residents get, the newest first."""
         if self.folder is None or not self.folder.is_dir():
             return []
-        found = (self._file(path) for path in self.folder.rglob("*.pdf"))
+        paths = (path for path in self.folder.rglob("*.pdf") if not path.stem.endswith(_COVER))
+        found = map(self._file, paths)
         return sorted((file for file in found if file), key=lambda file: file.changed, reverse=True)
 
     def find(self, name: str) -> PrintFile | None:

@@ -231,6 +231,7 @@ async def test_letters_are_shown_page_by_page(client: httpx.AsyncClient, tmp_pat
     for _ in range(30):
         document.new_page(612, 792)
     document.save(folder / "letters 1.pdf")
+    document.save(folder / "letters 1_cover.pdf")
     (folder / "broken.pdf").write_bytes(b"%PDF-nothing")
     (tmp_path / "secret.pdf").write_bytes((folder / "letters 1.pdf").read_bytes())
     page = parsed((await client.get("/?open=letter:D7/letters%201.pdf")).text)
@@ -245,6 +246,7 @@ async def test_letters_are_shown_page_by_page(client: httpx.AsyncClient, tmp_pat
     assert "Page 24 of 30" not in later
     assert (await client.get("/letters/D7/letters%201.pdf/31.png")).status_code == 404
     assert (await client.get("/letters/D7/broken.pdf/1.png")).status_code == 404
+    assert (await client.get("/letters/D7/letters%201_cover.pdf/1.png")).status_code == 404
     assert (await client.get("/letters/..%2Fsecret.pdf/1.png")).status_code == 404
     assert (await client.get("/letters/D7/letters%201.pdf")).content.startswith(b"%PDF")
 
