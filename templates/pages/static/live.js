@@ -47,7 +47,7 @@ async function keepFresh() {
       part.removeAttribute("data-stale");
     } catch {
       part.setAttribute("data-stale", "");
-      wait = SHARE * SOONEST;
+      wait = 2 * SOONEST;
     }
   }
 }

@@ -10,8 +10,7 @@ import httpx
 import pytest
 from itsdangerous import TimestampSigner
 from sqlmodel import select
-from test_web_public import Page
-from web_city import ENGLISH, KEY, PUBLIC, Town
+from web_city import ENGLISH, KEY, PUBLIC, Page, Town
 
 from contacts.columns import now
 from notify.dispatch import control

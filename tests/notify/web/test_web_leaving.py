@@ -5,8 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 from sqlmodel import col, select
-from test_web_public import Page
-from web_city import Town
+from web_city import Page, Town
 
 import templates
 from channels.contract import AddressKind

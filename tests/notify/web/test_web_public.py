@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from web_city import ARABIC, CHINESE, ENGLISH, PUBLIC, Town
+from web_city import ARABIC, CHINESE, ENGLISH, PUBLIC, Page, Town
 
 from channels.contract import Action
 from notify import staff, statements
@@ -17,29 +16,6 @@ from notify.statements import Statement, Text
 from notify.web.app import create_app
 from notify.web.languages import asked_for, choose
 from notify.web.pages import fill
-
-
-class Page(HTMLParser):
-    """What a browser would make of a page: its elements, and its words."""
-
-    def __init__(self, markup: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str]]] = []
-        self.words = ""
-        self.feed(markup)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, {name: value or "" for name, value in attrs}))
-
-    def handle_data(self, data: str) -> None:
-        self.words += data
-
-    def all(self, tag: str, **having: str) -> list[dict[str, str]]:
-        return [
-            attributes
-            for name, attributes in self.elements
-            if name == tag and all(attributes.get(key) == value for key, value in having.items())
-        ]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html.parser import HTMLParser
 from urllib.parse import urlencode
 
 from sqlmodel import Session, select
@@ -162,6 +163,29 @@ SETTINGS: dict[str, object] = {
     "email": {"host": "127.0.0.1", "port": 2525, "from": "mayor@rivermouth.example", "security": "none"},
     "telegram": {"token": f"123456:{'A' * 35}", "webhook_secret": TELEGRAM_SECRET},
 }
+
+
+class Page(HTMLParser):
+    """What a browser would make of a page: its elements, and its words."""
+
+    def __init__(self, markup: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.words = ""
+        self.feed(markup)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+    def all(self, tag: str, **having: str) -> list[dict[str, str]]:
+        return [
+            attributes
+            for name, attributes in self.elements
+            if name == tag and all(attributes.get(key) == value for key, value in having.items())
+        ]
 
 
 def signed(url: str, form: dict[str, str]) -> dict[str, str]:
