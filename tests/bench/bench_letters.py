@@ -13,7 +13,7 @@ the machine does hits all of them; ratios are made round by round. WeasyPrint's 
 numbers in right-to-left text nor guards.
 
 Memory is measured in processes of their own, each of which sets so many letters in files of a batch's size.
-`--full` sets 10,000 and 100,000 there, and takes about five minutes. `--check` ends with status 1 below the floor.
+`--full` sets 10,000 and 100,000 there, and takes about three minutes. `--check` ends with status 1 below the floor.
 """
 
 from __future__ import annotations
@@ -403,7 +403,7 @@ def compare(arguments: argparse.Namespace, console: Console) -> float:
     plan = [
         (base, few, with_weasyprint(few, spoken)),
         (ours, many, with_the_channel(many, spoken, composing=False)),
-        (f"{ours}, composing them too", many, with_the_channel(many, spoken, composing=True)),
+        ("the same, composing too", many, with_the_channel(many, spoken, composing=True)),
         ("WeasyPrint, English", few, with_weasyprint(few, 1)),
         ("channel, English", many, with_the_channel(many, 1, composing=False)),
     ]
@@ -411,8 +411,8 @@ def compare(arguments: argparse.Namespace, console: Console) -> float:
         run()  # fonts and imports are warm for both
     found = race(plan, arguments.rounds)
     table = Table(title=f"Letters per processor-second, {arguments.rounds} rounds")
-    for column in ("", "letters in the file", "letters/s", "bytes/letter", "times WeasyPrint"):
-        table.add_column(column, justify="left" if not column else "right")
+    for column in ("", "letters", "a second", "bytes each", "ratio"):
+        table.add_column(column, justify="left" if not column else "right", no_wrap=True)
     ratio = 0.0
     for name, count, _ in plan:
         against = found["WeasyPrint, English" if "English" in name else base]
@@ -430,7 +430,7 @@ def weigh(arguments: argparse.Namespace, console: Console) -> float:
     """The table of memory; returns how much more the larger run took."""
     counts, batch = ((10_000, 100_000), 5_000) if arguments.full else ((2_000, 10_000), 1_000)
     table = Table(title=f"Memory of one worker, {len(LANGUAGES)} languages, files of {batch:,}")
-    for column in ("letters", "peak MB", "letters per processor-second", "times the smaller"):
+    for column in ("letters", "peak MB", "a processor-second", "ratio"):
         table.add_column(column, justify="right")
     peaks: list[float] = []
     for count in track(counts, description="Weighing", transient=True):
