@@ -49,9 +49,6 @@ async def read_body(request: Request, most: int) -> bytes:
     Raises:
         TooLarge: it has more.
     """
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > most:
-        raise TooLarge
     body = bytearray()
     async for chunk in request.stream():
         body += chunk

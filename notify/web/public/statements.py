@@ -8,6 +8,7 @@ from datetime import datetime
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import exists
 from sqlmodel import Session, col, select
+from starlette.concurrency import run_in_threadpool
 
 from channels.email.compose import link
 from notify import statements
@@ -16,6 +17,7 @@ from notify.hub import Hub
 from notify.statements import NotApproved, State, Statement, Text
 from notify.web.languages import asked_for, choose, spoken
 from notify.web.pages import Pages, body_html
+from notify.web.public.fresh import Fresh
 
 NEWEST = 10  # statements on the city's own page
 # Long enough for a crowd behind one proxy, short enough for a withdrawal.
@@ -29,6 +31,7 @@ class Statements:
     def __init__(self, hub: Hub, pages: Pages) -> None:
         self._hub = hub
         self._pages = pages
+        self._fresh = Fresh()
         self._languages = hub.settings.city.languages
 
     def router(self) -> APIRouter:
@@ -65,8 +68,16 @@ class Statements:
         language = choose(wanted, _source_first(statement, texts))
         return self._pages.redirect(f"/s/{slug}/{language}", _BY_LANGUAGE)
 
-    def show(self, slug: str, language: str) -> Response:
+    async def show(self, slug: str, language: str) -> Response:
         """The statement in one language; a language that is not there leads to the nearest one that is."""
+        page = self._fresh.get(slug, language)
+        if page is None:
+            page = await run_in_threadpool(self._make, slug, language)
+            if page.status_code == 200:
+                self._fresh.keep(slug, language, page)
+        return page
+
+    def _make(self, slug: str, language: str) -> Response:
         with self._hub.database.reading() as session:
             statement, texts = _published(session, slug)
             approval = statements.last_approval(session, statement) if statement else None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from time import monotonic
 
 import httpx
 import pytest
+from fastapi import Response
 from hypothesis import given
 from hypothesis import strategies as st
 from web_city import ARABIC, CHINESE, ENGLISH, PUBLIC, Page, Town
@@ -16,6 +18,7 @@ from notify.statements import Statement, Text
 from notify.web.app import create_app
 from notify.web.languages import asked_for, choose
 from notify.web.pages import fill
+from notify.web.public import fresh
 
 
 @pytest.mark.parametrize(
@@ -171,6 +174,31 @@ async def test_a_withdrawn_statement_says_so_in_the_language_asked_for(
     assert Page(answer.text).all("html") == [{"lang": "ar", "dir": "rtl"}]
     assert ARABIC.title not in answer.text
     assert (await web.get(f"/s/{statement.slug}")).status_code == 410
+
+
+async def test_a_page_that_was_just_read_is_gone_in_seconds_too(
+    town: Town, web: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statement = town.statement()
+    path = f"/s/{statement.slug}/en"
+    first = await web.get(path)
+    with town.session() as session:
+        statements.withdraw(session, statements.find(session, statement.id or 0), "ana@rivermouth.example")
+        session.commit()
+    again = await web.get(path)
+    assert (again.text, again.headers) == (first.text, first.headers)
+    later = monotonic() + fresh.SECONDS
+    monkeypatch.setattr(fresh, "monotonic", lambda: later)
+    assert (await web.get(path)).status_code == 410
+
+
+def test_not_every_page_there_ever_was_is_kept() -> None:
+    kept = fresh.Fresh()
+    for number in range(fresh.MOST + 1):
+        kept.keep(str(number), "en", Response(str(number)))
+    assert kept.get("0", "en") is None
+    newest = kept.get(str(fresh.MOST), "en")
+    assert newest and newest.body == str(fresh.MOST).encode()
 
 
 async def test_a_language_without_phrases_keeps_the_frame_in_english(
