@@ -234,6 +234,9 @@ class Channel(Protocol):
     async def __aexit__(self, *exc: object) -> None:
         """Close it."""
 
+    async def announce(self) -> None:
+        """Tell the provider where to call the hub, where that is its way; safe to repeat, never raises."""
+
     def compose(self, text: ApprovedText) -> Rendering:
         """Fit, split, count and price one text; raise `CannotCompose` when it cannot fit."""
 

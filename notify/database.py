@@ -12,6 +12,10 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 
+# Bulk updates go straight to the database; whoever needs the row afterwards reads it again.
+_BULK = {"synchronize_session": False}
+
+
 class DatabaseUnavailable(RuntimeError):
     """The database cannot be reached or opened; the message names the cure."""
 
@@ -40,7 +44,7 @@ class Database:
 
     def session(self) -> Session:
         """A session that may write; commit it."""
-        return Session(self.engine, expire_on_commit=False)
+        return Session(self.engine, expire_on_commit=False, execution_options=_BULK)
 
     def reading(self) -> Session:
         """A session that only reads."""

@@ -13,9 +13,12 @@ from typing import Any
 
 import uvicorn
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from channels.sandbox.page import residents_app
+from sqlmodel import col, select
 
 from channels.sandbox import Sandbox, memory
+from channels.sandbox.conversations import Resident
+from channels.sandbox.page import residents_app
+from contacts.models import Contact, Endpoint
 from notify import timetables
 from notify.hub import Hub
 from notify.settings import Ground, load
@@ -94,10 +97,26 @@ async def _start(
     hub = await asyncio.to_thread(Hub, settings)
     stack.callback(hub.database.dispose)
     await stack.enter_async_context(hub.engine().running())
-    app = create_app(hub, sandbox_app=residents_app(sandbox, letters) if sandbox else None)
+    for channel in hub.channels.values():
+        await channel.announce()
+    app = create_app(hub, sandbox_app=_residents_side(hub, sandbox, letters) if sandbox else None)
     await stack.enter_async_context(_serving(app, listener))
     stack.enter_context(_waking(timetables.scheduler(hub.database, settings, hub.channels, hub.renderer)))
     return Stage(hub, _url(listener), sandbox)
+
+
+def _residents_side(hub: Hub, sandbox: Sandbox, letters: Path | None) -> Any:
+    def whose(channel: str, address: str) -> Resident | None:
+        with hub.database.reading() as session:
+            query = (
+                select(Contact.name, Contact.language)
+                .join(Endpoint, col(Endpoint.contact_id) == col(Contact.id))
+                .where(Endpoint.channel == channel, Endpoint.address == address)
+            )
+            found = session.exec(query).first()
+        return Resident(*found) if found else None
+
+    return residents_app(sandbox, letters, whose, hub.settings.as_city())
 
 
 @contextlib.contextmanager

@@ -77,11 +77,15 @@ class EmailChannel:
 
     async def __aenter__(self) -> Self:
         """Sessions are opened when the first message is to leave."""
+        self._pool = Pool(self._settings)  # of this event loop
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         """Take leave of the server."""
         await self._pool.close()
+
+    async def announce(self) -> None:
+        """Nothing to tell: a mail server calls nobody back."""
 
     def compose(self, text: ApprovedText) -> Rendering:
         """One text in one language as a mail; raises `CannotCompose`."""

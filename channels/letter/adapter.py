@@ -99,6 +99,9 @@ class LetterChannel:
             workers, mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_the_hub
         )
 
+    async def announce(self) -> None:
+        """Nothing to tell: a mail house calls nobody back."""
+
     def compose(self, text: ApprovedText) -> Rendering:
         """Set one text as a letter, all but the resident; raise `CannotCompose` when it cannot be printed well."""
         return compose(text, self.city, self.settings, self.profile)

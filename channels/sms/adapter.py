@@ -82,6 +82,9 @@ class SmsChannel:
         self._client = None
         await self._open.aclose()
 
+    async def announce(self) -> None:
+        """Nothing to tell: each message names its own callback; for replies see the README."""
+
     def compose(self, text: ApprovedText) -> Rendering:
         """Put the city's name, the short text, the link and the STOP line together; count and price it.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import AsyncIterator, Sequence
@@ -134,19 +135,11 @@ class TelegramChannel:
         """Look at the token and the webhook; nothing is sent."""
         return await checks.run(self.settings, self.city)
 
-    async def register_webhook(self) -> bool:
-        """Tell Telegram where to call the hub, as /start and /stop need it; safe to repeat.
-
-        Returns:
-            Whether Telegram took it; `check` tells why not.
-        """
-        if self._bot is None or not checks.can_be_called(self.city):
-            return False
-        try:
-            await checks.register(self._bot, self.settings, self.city)
-        except TelegramError:
-            return False
-        return True
+    async def announce(self) -> None:
+        """Tell Telegram where to call the hub, as /start and /stop need it; `check` tells why it did not."""
+        if self._bot is not None and checks.can_be_called(self.city):
+            with contextlib.suppress(TelegramError):
+                await checks.register(self._bot, self.settings, self.city)
 
 
 def _parts(rendering: Rendering) -> tuple[Formatted, ...]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -49,14 +49,14 @@ class Journal:
 
     def result(self, outcome: Outcome) -> None:
         """This is what it said."""
-        self._write({name: value for name, value in asdict(outcome).items() if value not in (None, "")})
+        self._write([outcome.key, outcome.verdict, outcome.provider_id, outcome.code, outcome.detail])
 
     def remove(self) -> None:
         """Forget it: all of it is in the ledger now."""
         self._path.unlink(missing_ok=True)
 
-    def _write(self, line: dict[str, object]) -> None:
-        os.write(self._file, json.dumps(line, separators=(",", ":")).encode() + b"\n")
+    def _write(self, line: object) -> None:
+        os.write(self._file, json.dumps(line).encode() + b"\n")
 
 
 @dataclass
@@ -85,9 +85,9 @@ def read(directory: Path, worker: str) -> Past:
             past.in_flight.add(line)
             past.outcomes.pop(line, None)
         else:
-            outcome = Outcome(**{**line, "verdict": Verdict(line["verdict"])})
-            past.in_flight.discard(outcome.key)
-            past.outcomes[outcome.key] = outcome
+            key, verdict, *rest = line
+            past.in_flight.discard(key)
+            past.outcomes[key] = Outcome(key, Verdict(verdict), *rest)
     return past
 
 

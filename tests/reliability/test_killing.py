@@ -113,7 +113,7 @@ def begin(hub: Hub, *channels: str) -> int:
 
 def start(processes: Any, given: dict[str, Any], rate: float) -> Any:
     ours, theirs = processes.Pipe()
-    process = processes.Process(target=life, args=(given, rate, theirs), daemon=True)
+    process = processes.Process(target=life, args=(given, rate, theirs))
     process.start()
     assert ours.poll(60), "the process did not come up"
     assert ours.recv() == "running"
