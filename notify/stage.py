@@ -119,6 +119,15 @@ def _residents_side(hub: Hub, sandbox: Sandbox, letters: Path | None) -> Any:
     return residents_app(sandbox, letters, whose, hub.settings.as_city())
 
 
+def free_or_any(host: str, port: int) -> int:
+    """The port where nobody listens there yet; else 0, and the system chooses."""
+    try:
+        with _listen(host, port):
+            return port
+    except PortTaken:
+        return 0
+
+
 @contextlib.contextmanager
 def _listen(host: str, port: int) -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

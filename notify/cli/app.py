@@ -13,6 +13,8 @@ import notify
 from notify.cli import sending, setup, words
 from notify.cli.output import fail, say
 
+DEFAULT_PORT = 8025
+
 app = typer.Typer(
     name="notify",
     no_args_is_help=True,
@@ -49,7 +51,9 @@ def demo(
     folder: Path | None = typer.Option(None, "--folder", help="Where the letters, mails and texts go."),
     as_json: bool = typer.Option(False, "--json", help="Only print summary.json at the end."),
     stay: bool = typer.Option(False, "--stay", help="Keep running afterwards, to look at it in a browser."),
-    port: int = typer.Option(0, min=0, max=65535, help="For the pages; 0 lets the system choose."),
+    port: int = typer.Option(
+        DEFAULT_PORT, min=0, max=65535, help="For the pages; if it is taken, the system chooses one."
+    ),
 ) -> None:
     """See the main job, end to end: 200 fictional residents, four channels, eight languages.
 
@@ -66,7 +70,7 @@ def run(
         False, "--sandbox", help="With local stand-ins for every provider; nothing leaves."
     ),
     host: str = typer.Option("127.0.0.1", help="Where to listen."),
-    port: int = typer.Option(8025, min=0, max=65535),
+    port: int = typer.Option(DEFAULT_PORT, min=0, max=65535),
 ) -> None:
     """Everything in one process: pages, callbacks, sending, timetables."""
     from notify.cli import serving

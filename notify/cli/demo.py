@@ -33,7 +33,7 @@ from notify.dispatch.plan import Order
 from notify.dispatch.report import Report
 from notify.hub import Hub, address_kinds
 from notify.staff import Role, StaffError
-from notify.stage import running_with_sandbox
+from notify.stage import free_or_any, running_with_sandbox
 from notify.statements import Statement
 from notify.timetables import Timetable
 
@@ -135,7 +135,9 @@ async def _city(folder: Path, port: int, *, quiet: bool) -> AsyncIterator[Demo]:
         # The demo also runs at night; a city keeps its quiet hours.
         "city": {**CITY, "quiet_from": None, "quiet_until": None},
     }
-    async with running_with_sandbox("127.0.0.1", port, state / "sandbox", given) as stage:
+    # The usual port where it is free: then the links in the messages work when the city is opened again.
+    where = free_or_any("127.0.0.1", port)
+    async with running_with_sandbox("127.0.0.1", where, state / "sandbox", given) as stage:
         if stage.sandbox is None:
             raise RuntimeError("The stage has no sandbox.")
         yield Demo(stage.hub, stage.sandbox, folder, stage.url, quiet)

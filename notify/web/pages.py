@@ -15,8 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 import templates
-from channels.email.compose import link
-from channels.email.markup import html, isolate_html
+from channels.text import isolate_html, link, safe_html
 from notify.settings import Ground
 from notify.web.languages import spoken
 
@@ -117,7 +116,7 @@ class Pages:
 
 def body_html(markdown: str) -> Markup:
     """A statement's body: raw HTML in it is text, pictures are links, numbers keep their order."""
-    return Markup(html(markdown))  # noqa: S704 - cleaned by nh3
+    return Markup(safe_html(markdown))  # noqa: S704 - cleaned by nh3
 
 
 def isolated(text: str) -> Markup:

@@ -10,7 +10,7 @@ from sqlalchemy import exists
 from sqlmodel import Session, col, select
 from starlette.concurrency import run_in_threadpool
 
-from channels.email.compose import link
+from channels.text import link
 from notify import statements
 from notify.dispatch.models import Dispatch
 from notify.hub import Hub
