@@ -22,11 +22,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, sel
 
 import templates
 from channels.contract import Action, ApprovedText, Batch, CannotCompose, City, Message, Rendering
-from channels.email import markup
 from channels.email.encoding import Body, encode, fill, gap
-from channels.email.mailbox import address_header, display_name, mailbox, unstructured
+from channels.email.headers import address_header, display_name, unstructured
+from channels.email.markup import plain
 from channels.email.protocol import Mail, as_body
 from channels.email.settings import EmailSettings
+from channels.net import leads_to_loopback, mailbox
+from channels.text import clean, isolate, isolate_html, link, safe_html, set_apart
 
 UNSUBSCRIBE_PATH = "/u/"  # under the city's public URL, followed by the token
 
@@ -34,8 +36,6 @@ _GREETING, _TOKEN = gap("greeting"), gap("token")
 _BODIES = re.compile(rb"\x01(?:text|html)\x01")
 _SAFE_URL = re.compile(r"https?://[!#-;=?-~]+", re.ASCII)
 _UNRESERVED = re.compile(r"[\w.~-]*", re.ASCII)  # RFC 3986 section 2.3
-_PHONE = re.compile(r"(?!\d{4}-\d\d-\d\d\b)\+?[\d\s().\u00a0/-]{3,25}", re.ASCII)
-_DOMAIN = re.compile(r"(?:[\w-]+\.)+[^\W\d_]{2,}(?:[/?#]\S*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,17 +103,17 @@ def compose(text: ApprovedText, settings: EmailSettings, city: City) -> Renderin
         CannotCompose: a part is missing that a mail needs.
     """
     base = _base(city)
-    title = " ".join(markup.clean(text.title).split())
+    title = " ".join(clean(text.title).split())
     if not title:
         raise CannotCompose("An email needs a subject: give the statement a title.")
     words = templates.phrases(text.language)
     values = _values(text, title, city, words, base)
-    plain, html = (_layout(name).render(values) for name in ("mail.txt", "mail.html"))
-    bodies = encode(plain), encode(html)
+    words_only, html = (_layout(name).render(values) for name in ("mail.txt", "mail.html"))
+    bodies = encode(words_only), encode(html)
     return Rendering(
         channel="email",
         language=text.language,
-        preview=fill(plain, {"greeting": words["greeting_plain"], "token": "…"}),
+        preview=fill(words_only, {"greeting": words["greeting_plain"], "token": "…"}),
         notes=_notes(city, base),
         content=_template(title, _skeleton(text, settings, city, bodies), bodies, words, settings, base),
     )
@@ -135,8 +135,7 @@ def _base(city: City) -> str:
 
 def is_secure(url: str) -> bool:
     """Whether the unsubscribe link is one that mail programs honour: HTTPS (RFC 8058), or this machine."""
-    parts = urlsplit(url)
-    return parts.scheme == "https" or parts.hostname in ("localhost", "127.0.0.1", "::1")
+    return urlsplit(url).scheme == "https" or leads_to_loopback(url)
 
 
 def _notes(city: City, base: str) -> tuple[str, ...]:
@@ -152,15 +151,15 @@ def _values(
     text: ApprovedText, title: str, city: City, words: Mapping[str, str], base: str
 ) -> dict[str, object]:
     right_to_left = templates.direction(text.language) == "rtl"
-    body = markup.clean(text.body)
+    body = clean(text.body)
     return {
         "language": text.language,
         "direction": templates.direction(text.language),
         "title": title,
-        "short": " ".join(markup.clean(text.short).split()),
+        "short": " ".join(clean(text.short).split()),
         "greeting": _GREETING,
-        "plain_body": markup.plain(body, right_to_left=right_to_left),
-        "html_body": markup.html(body),
+        "plain_body": plain(body, right_to_left=right_to_left),
+        "html_body": safe_html(body),
         "actions": [_action(action) for action in text.actions],
         "words": words,
         "city": city,
@@ -168,9 +167,9 @@ def _values(
         "verify": _verify(city, words, base),
         "why": words["why"].format(city=city.name),
         "url": text.url,
-        "isolate": markup.isolate if right_to_left else str,
-        "isolate_html": markup.isolate_html,
-        "set_apart": markup.set_apart if right_to_left else str,
+        "isolate": isolate if right_to_left else str,
+        "isolate_html": isolate_html,
+        "set_apart": set_apart if right_to_left else str,
         "unsubscribe_url": base + UNSUBSCRIBE_PATH + _TOKEN,
     }
 
@@ -180,26 +179,12 @@ def _verify(city: City, words: Mapping[str, str], base: str) -> str:
 
 
 def _action(action: Action) -> dict[str, str]:
-    value = " ".join(markup.clean(action.value).split())
+    value = " ".join(clean(action.value).split())
     return {
-        "label": " ".join(markup.clean(action.label).split()),
+        "label": " ".join(clean(action.label).split()),
         "value": value,
         "link": link(value),
     }
-
-
-def link(value: str) -> str:
-    """Where an action's value leads: a web address, `mailto:`, `tel:`, or nothing for plain words."""
-    if value.lower().startswith(("https://", "http://")):
-        return value
-    if _PHONE.fullmatch(value) and any(map(str.isdigit, value)):
-        return "tel:" + re.sub(r"[^\d+]", "", value)
-    if _DOMAIN.fullmatch(value):
-        return f"https://{value}"
-    try:
-        return f"mailto:{mailbox(value).address}"
-    except ValueError:
-        return ""
 
 
 @cache

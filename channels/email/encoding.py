@@ -1,6 +1,6 @@
 """Transfer encodings with gaps: the text is encoded once, a recipient's few fields are spliced in.
 
-A text carries a gap as its name between two U+0001, which `markup.clean` lets nobody else write. What comes
+A text carries a gap as its name between two U+0001, which `channels.text.clean` lets nobody else write. What comes
 out decodes to exactly what encoding the filled text as a whole would decode to; only its line breaks differ,
 which decoders ignore (RFC 2045 sections 6.7 and 6.8).
 """

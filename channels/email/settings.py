@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -24,7 +23,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
-from channels.email.mailbox import Mailbox, mailbox
+from channels.net import Mailbox, is_loopback, mailbox
 
 PREFIX = "NOTIFY_EMAIL__"
 
@@ -135,7 +134,7 @@ class EmailSettings(BaseModel):
         if (self.username is None) != (self.password is None):
             missing = "username" if self.username is None else "password"
             problems.append(_named(missing, "is missing: a login needs both a name and a password"))
-        if self.password and self.security is Security.NONE and not _is_loopback(self.host):
+        if self.password and self.security is Security.NONE and not is_loopback(self.host):
             problem = "is none, so the password would cross the network for all to read"
             problems.append(_named("security", problem))
         return problems
@@ -154,13 +153,6 @@ class EmailSettings(BaseModel):
     def sender_mailbox(self) -> Mailbox:
         """The address alone."""
         return mailbox(self.sender.rpartition("<")[2].rstrip(">"))
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _named(name: str, problem: str) -> InitErrorDetails:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
+
+from channels.net import is_loopback
 
 _TIMEOUT = aiohttp.ClientTimeout(total=15)  # Twilio's own limit for a webhook
 
@@ -53,7 +54,7 @@ class Hub:
         if self.url:
             here = urlsplit(self.url)
             return urlunsplit((here.scheme, here.netloc, here.path.rstrip("/") + parts.path, parts.query, ""))
-        if not _is_loopback(parts.hostname or ""):
+        if not is_loopback(parts.hostname or ""):
             raise HubUnreachable("The sandbox calls nobody outside this machine; set its hub_url.")
         return declared
 
@@ -75,10 +76,3 @@ class Hub:
         if not 200 <= reply.status < 300:
             raise HubUnreachable(f"The hub answered a callback with {reply.status}.")
         return answer
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

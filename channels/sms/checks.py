@@ -8,10 +8,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from channels.contract import City, Finding, Level
+from channels.net import leads_to_loopback
 from channels.sms.callbacks import PATH
 from channels.sms.codes import CODES
 from channels.sms.http import UNREADABLE, NeverSent, NoAnswer, ProviderSaidNo, twilio_client
-from channels.sms.settings import SmsSettings, is_loopback
+from channels.sms.settings import SmsSettings
 
 _TOLL_FREE = re.compile(r"\+18(00|33|44|55|66|77|88)\d{7}")
 _FAILURES = (ProviderSaidNo, NeverSent, NoAnswer, *UNREADABLE)
@@ -66,7 +67,7 @@ def _addresses(settings: SmsSettings, city: City) -> Iterator[Finding]:
 
 
 def _public_address(url: str) -> Iterator[Finding]:
-    if is_loopback(url):
+    if leads_to_loopback(url):
         yield _error(
             "SMS receipts",
             "Twilio cannot call an address of this machine, and refuses messages that name it (21609).",
@@ -78,7 +79,7 @@ def _public_address(url: str) -> Iterator[Finding]:
             "Twilio refuses host names with an underscore.",
             "Use another name in NOTIFY_PUBLIC_URL.",
         )
-    if url.startswith("http://") and not is_loopback(url):
+    if url.startswith("http://") and not leads_to_loopback(url):
         yield _warning(
             "SMS receipts",
             "Residents' texts come back over http://, unencrypted.",

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from ipaddress import ip_address
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+
+from channels.net import leads_to_loopback
 
 TWILIO = "https://api.twilio.com"
 
@@ -19,15 +20,6 @@ _PHONE = re.compile(r"\+[1-9]\d{6,14}")  # E.164
 _SHORT_CODE = re.compile(r"\d{3,8}")
 _SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
 _ACCOUNT = re.compile(r"AC[0-9a-fA-F]{32}")
-
-
-def is_loopback(url: str) -> bool:
-    """Whether a URL leads to this machine and nowhere else."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def _account_sid(value: str) -> str:
@@ -64,7 +56,7 @@ def _api_base(value: str) -> str:
         or parts.username
     ):
         raise ValueError(f"write an address like {TWILIO}, or leave it out")
-    if parts.scheme == "http" and not is_loopback(value):
+    if parts.scheme == "http" and not leads_to_loopback(value):
         raise ValueError("http:// would send the key and the residents' numbers unencrypted; write https://")
     return value.rstrip("/")
 
@@ -101,4 +93,4 @@ class SmsSettings(BaseModel):
     @property
     def is_real(self) -> bool:
         """Whether messages leave this machine."""
-        return not is_loopback(self.api_base)
+        return not leads_to_loopback(self.api_base)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from telegram import Bot, WebhookInfo
 
 from channels.contract import City, Finding, Level
+from channels.net import leads_to_loopback
 from channels.telegram.callbacks import ALLOWED_UPDATES
 from channels.telegram.codes import meaning
 from channels.telegram.http import ApiRefusal, NeverSent, NoAnswer, telegram_bot
-from channels.telegram.settings import TelegramSettings, is_loopback
+from channels.telegram.settings import TelegramSettings
 
 PATH = "/hooks/telegram"
 
@@ -54,7 +55,7 @@ def _webhook(info: WebhookInfo, city: City) -> list[Finding]:
 
 def can_be_called(city: City) -> bool:
     """Whether Telegram, or its stand-in on this machine, can call the hub at its public address."""
-    return city.public_url.startswith("https://") or is_loopback(city.public_url)
+    return city.public_url.startswith("https://") or leads_to_loopback(city.public_url)
 
 
 async def register(bot: Bot, settings: TelegramSettings, city: City) -> None:

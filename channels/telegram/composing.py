@@ -18,7 +18,7 @@ from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
 
 from channels.contract import ApprovedText, CannotCompose, City, Rendering
-from channels.email.markup import clean, isolate
+from channels.text import clean, isolate
 from templates import direction, language_name, phrases
 
 LONGEST = 4096  # UTF-16 units in one message

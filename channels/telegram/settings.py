@@ -8,25 +8,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from ipaddress import ip_address
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
+from channels.net import leads_to_loopback
+
 TELEGRAM = "https://api.telegram.org"
 
 _TOKEN = re.compile(r"\d{3,20}:[\w-]{30,64}", re.ASCII)
 _SECRET = re.compile(r"[A-Za-z0-9_-]{16,256}")  # setWebhook allows from 1 character, which is no secret
-
-
-def is_loopback(url: str) -> bool:
-    """Whether a URL leads to this machine and nowhere else."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _token(value: SecretStr) -> SecretStr:
@@ -45,7 +37,7 @@ def _api_base(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise ValueError(f"write an address like {TELEGRAM}, or leave it out")
-    if parts.scheme == "http" and not is_loopback(value):
+    if parts.scheme == "http" and not leads_to_loopback(value):
         raise ValueError("http:// would send the token and the texts unencrypted; write https://")
     return value.rstrip("/")
 

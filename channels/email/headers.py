@@ -1,54 +1,20 @@
-"""Addresses and names as they may stand on an SMTP command line and in a header.
+"""Names, addresses and lines of text as headers write them.
 
-Whatever comes from outside passes here before it goes on the wire: no line break, no angle bracket, no
+Whatever comes from outside passes here before it goes into one: no line break, no angle bracket, no
 control character gets through, so nobody can add a header, a command or a recipient.
 """
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from base64 import b64encode
-from dataclasses import dataclass, field
 
-from email_validator import EmailNotValidError, validate_email
-
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_PLAIN = re.compile(rf"(?=[^@]{{1,64}}@.{{1,255}}\Z){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*", re.ASCII)
+from channels.net import Mailbox
 
 NAME_LENGTH = 100  # characters of a name that a header and a greeting carry
 _JOINERS = "\u200c\u200d"  # Persian and Indic names need them (R23)
 _WORD_BYTES = 39  # what fits into one encoded word on a line of 76 characters that begins with "Subject: "
 _PLAIN_LENGTH = 66  # characters that need no folding behind "Subject: "
-
-
-@dataclass(frozen=True, slots=True)
-class Mailbox:
-    """An address that is safe on the wire."""
-
-    address: str = field(repr=False)
-    utf8: bool = False  # needs a server with SMTPUTF8 (RFC 6531)
-
-    @property
-    def domain(self) -> str:
-        """What stands behind the @, in ASCII."""
-        return self.address.rpartition("@")[2]
-
-
-def mailbox(address: str) -> Mailbox:
-    """Check one address; an internationalised domain becomes ASCII.
-
-    Raises:
-        ValueError: this is no address. The text does not repeat it.
-    """
-    if _PLAIN.fullmatch(address):
-        return Mailbox(address)
-    try:
-        parts = validate_email(address, check_deliverability=False, test_environment=True, strict=True)
-    except EmailNotValidError:
-        raise ValueError("This is not an email address.") from None
-    return Mailbox(f"{parts.local_part}@{parts.ascii_domain}", utf8=not parts.local_part.isascii())
 
 
 def display_name(name: str) -> str:
