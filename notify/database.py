@@ -12,10 +12,6 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 
-# Bulk updates go straight to the database; whoever needs the row afterwards reads it again.
-_BULK = {"synchronize_session": False}
-
-
 class DatabaseUnavailable(RuntimeError):
     """The database cannot be reached or opened; the message names the cure."""
 
@@ -44,7 +40,7 @@ class Database:
 
     def session(self) -> Session:
         """A session that may write; commit it."""
-        return Session(self.engine, expire_on_commit=False, execution_options=_BULK)
+        return Session(self.engine, expire_on_commit=False)
 
     def reading(self) -> Session:
         """A session that only reads."""
@@ -87,7 +83,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     # A claim that a power cut forgets would send a message twice, so every commit reaches the disk.
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.execute("PRAGMA cache_size=-32000")
+    cursor.execute("PRAGMA cache_size=-8000")  # kB, for each connection
     cursor.close()
 
 

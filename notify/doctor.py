@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -165,7 +166,8 @@ async def _channel(name: str, kind: type[Channel], settings: Ground) -> Sequence
     try:
         channel = kind(own, settings.as_city())
         async with asyncio.timeout(CHECK_SECONDS):
-            return await channel.check()
+            found = await channel.check()
+        return [replace(each, subject=f"{name}: {each.subject}") for each in found]
     except MissingSettings as error:
         return [Finding(Level.ERROR, name, str(error), "Set it.")]
     except TimeoutError:

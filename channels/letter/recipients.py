@@ -5,8 +5,10 @@ This runs for every resident, so each check has a cheap way for plain Latin text
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import templates
 from channels.contract import City, Verdict
@@ -20,6 +22,8 @@ from channels.letter.settings import LetterSettings
 MOST_LANGUAGES = 3  # in one letter
 _GREETING_SIZES = (10.5, 9.5, 8.5, 7.5)  # points
 _CHOICES_SIZES = (8.5, 8.0, 7.5, 7.0, 6.5)
+_MOST_ACCENTS = 4  # on one letter; Hebrew with all its points has as many, and more reach out of their line
+_ABOVE_OR_BELOW = 200  # canonical combining classes from here on stand above or below a letter
 _BEYOND = 1.005  # lines this much taller than the window still fit: the last has air under it
 
 
@@ -180,10 +184,21 @@ def fitting_size(lines: Sequence[str], profile: Profile, stack: tuple[str, ...])
 
 
 def printable(text: str, stack: tuple[str, ...]) -> bool:
-    """Whether every character has a glyph, and every mark its letter."""
+    """Whether every character has a glyph, every mark its letter, and no letter so many that they leave the line."""
     if fonts.is_plain(text):
         return True
-    return not fonts.missing(text, stack) and not guards.has_loose_mark(text, stack)
+    return not (fonts.missing(text, stack) or guards.has_loose_mark(text, stack) or _leaves_its_line(text))
+
+
+def _leaves_its_line(text: str) -> bool:
+    """Whether marks reach out of the window: a line's first character, or piled up on one letter.
+
+    One such name would make the whole print file look as if its addresses were not in their windows.
+    """
+    if any(unicodedata.category(line.lstrip()[:1] or " ")[0] == "M" for line in text.split("\n")):
+        return True
+    runs = groupby(text, key=lambda character: unicodedata.combining(character) >= _ABOVE_OR_BELOW)
+    return any(is_accents and len(list(run)) > _MOST_ACCENTS for is_accents, run in runs)
 
 
 class Filler:

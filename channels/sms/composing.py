@@ -45,8 +45,7 @@ def compose(text: ApprovedText, city: City, settings: SmsSettings) -> Rendering:
         )
     normalised = normalise("\n".join(_lines(text, city)))
     body = normalised.text
-    if direction(text.language) == "rtl":
-        body = keep_direction(body)
+    body = keep_direction(body) if direction(text.language) == "rtl" else keep_numbers(body)
     _check_length(body, text, settings)
     parts = count(body)
     return Rendering(
@@ -108,10 +107,19 @@ def keep_direction(body: str) -> str:
     return "\n".join(map(_marked, body.split("\n")))
 
 
+def keep_numbers(body: str) -> str:
+    """Mark the phone numbers that stand beside right-to-left words in another text: those turn them round too."""
+    return "\n".join(map(_numbers_marked, body.split("\n")))
+
+
+def _numbers_marked(line: str) -> str:
+    return "".join(_guard(part) for part in _pieces(line)) if has_right_to_left(line) else line
+
+
 def _marked(line: str) -> str:
     if not has_right_to_left(line):
         return line
-    marked = "".join(_guard(part) for part in _pieces(line))
+    marked = _numbers_marked(line)
     return marked if _starts_right_to_left(marked) else _RIGHT_TO_LEFT + marked
 
 

@@ -80,10 +80,10 @@ def run(
 
 def main() -> None:
     """Run the command line."""
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    # Through the standard library, whose last resort is standard error and which never raises for a log line.
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.stdlib.LoggerFactory(),
     )
     try:
         app()

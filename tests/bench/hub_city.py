@@ -59,7 +59,9 @@ def city(channel: str, given: Mapping[str, Any], text_: Text, residents: int) ->
 
 def _people(hub: Hub, channel: str, residents: int) -> None:
     """In SQL: an import is another bench's matter."""
-    numbers = f"WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < {residents}) "
+    numbers = (
+        f"WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < {residents}) "
+    )
     moment = "datetime('now')"
     with hub.database.engine.begin() as connection:
         for line in (

@@ -72,7 +72,9 @@ async def test_a_link_is_good_for_a_quarter_of_an_hour(
 
 
 @pytest.mark.parametrize(
-    "ticket", ["", "x", "ü.☃.x", console_ticket(b"another city's key"), access.cookie(KEY)]
+    "ticket",
+    ["", "x", "ü.☃.x", console_ticket(b"another city's key"), access.cookie(KEY)],
+    ids=["none", "short", "no ascii", "of another city", "a cookie"],
 )
 async def test_a_ticket_that_is_none_lets_nobody_in(web: httpx.AsyncClient, ticket: str) -> None:
     assert (await web.get(access.ENTRANCE, params={"ticket": ticket})).status_code == 403
