@@ -234,10 +234,11 @@ def _settled(here: Hub, dispatch_id: int) -> bool:
             return True
         held = set(reports.report(session, found).holds)
         quiet = is_quiet(here.settings.city, now()) and not found.urgent
-        waiting = session.exec(
+        open_batches = session.exec(
             select(Batch).where(Batch.dispatch_id == dispatch_id, Batch.state != BatchState.DONE)
-        )
-        return all(_later(batch, held, quiet, here) for batch in waiting.all() or [])
+        ).all()
+        # With none open, the engine is about to mark the dispatch as done.
+        return bool(open_batches) and all(_later(batch, held, quiet, here) for batch in open_batches)
 
 
 def _later(batch: Batch, held: set[str], quiet: bool, here: Hub) -> bool:

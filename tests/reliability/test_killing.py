@@ -30,7 +30,7 @@ from notify.dispatch.report import Report
 from notify.hub import Hub
 from notify.settings import load
 
-KILLS = int(os.environ.get("KILLS", "55"))
+KILLS = 55
 RESIDENTS = 1200
 SMS_RATE = 40  # a second, so that sending lasts longer than the killing
 LIFE = (0.02, 1.1)  # seconds a process lives before it is killed
