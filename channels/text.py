@@ -52,6 +52,11 @@ def clean(text: str) -> str:
     )
 
 
+def has_right_to_left(text: str) -> bool:
+    """Whether any letter is written from right to left: numbers beside it change places, whatever the language."""
+    return not text.isascii() and any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in text)
+
+
 def isolate(text: str) -> str:
     """Phone numbers and dates set apart, so that they read from left to right in text that does not."""
     return _NUMBER.sub(lambda match: f"{_ISOLATE}{match[0]}{_END_ISOLATE}", text)

@@ -28,7 +28,7 @@ from channels.email.markup import plain
 from channels.email.protocol import Mail, as_body
 from channels.email.settings import EmailSettings
 from channels.net import leads_to_loopback, mailbox
-from channels.text import clean, isolate, isolate_html, link, safe_html, set_apart
+from channels.text import clean, has_right_to_left, isolate, isolate_html, link, safe_html, set_apart
 
 UNSUBSCRIBE_PATH = "/u/"  # under the city's public URL, followed by the token
 
@@ -158,7 +158,7 @@ def _values(
         "title": title,
         "short": " ".join(clean(text.short).split()),
         "greeting": _GREETING,
-        "plain_body": plain(body, right_to_left=right_to_left),
+        "plain_body": plain(body, right_to_left=right_to_left or has_right_to_left(body)),
         "html_body": safe_html(body),
         "actions": [_action(action) for action in text.actions],
         "words": words,
@@ -167,7 +167,7 @@ def _values(
         "verify": _verify(city, words, base),
         "why": words["why"].format(city=city.name),
         "url": text.url,
-        "isolate": isolate if right_to_left else str,
+        "isolate": lambda line: isolate(line) if right_to_left or has_right_to_left(line) else line,
         "isolate_html": isolate_html,
         "set_apart": set_apart if right_to_left else str,
         "unsubscribe_url": base + UNSUBSCRIBE_PATH + _TOKEN,

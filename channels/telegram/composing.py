@@ -18,7 +18,7 @@ from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
 
 from channels.contract import ApprovedText, CannotCompose, City, Rendering
-from channels.text import clean, isolate
+from channels.text import clean, has_right_to_left, isolate
 from templates import direction, language_name, phrases
 
 LONGEST = 4096  # UTF-16 units in one message
@@ -139,6 +139,8 @@ class Writer:
         if self._right_to_left:
             begins = _RIGHT_TO_LEFT if text and not self.length else ""
             text = begins + isolate(text).replace("\n", "\n" + _RIGHT_TO_LEFT)
+        elif has_right_to_left(text):
+            text = isolate(text)
         self._add(text)
 
     def write_as_is(self, text: str) -> None:

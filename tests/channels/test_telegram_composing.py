@@ -227,7 +227,8 @@ def test_splitting_loses_nothing_but_space(text: str, longest: int) -> None:
 
 
 def test_hostile_text_arrives_as_it_was_written() -> None:
-    assert body_of(HOSTILE).text == HOSTILE.replace("&amp;", "&")
+    fenced = HOSTILE.replace("555-0100", "\u2066555-0100\u2069")  # its groups would change places in Arabic
+    assert body_of(HOSTILE).text == fenced.replace("&amp;", "&")
 
 
 def test_an_entity_that_would_not_fit_behind_the_title_goes_into_the_next_message() -> None:
