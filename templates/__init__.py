@@ -61,6 +61,8 @@ def language_name(language: str, in_language: str | None = None) -> str:
     """The language's name, in itself or in another language; the tag where nobody knows it."""
     try:
         locale = Locale.parse(language, sep="-")
-        return str(locale.get_display_name(in_language.replace("-", "_") if in_language else None)) or language
+        return (
+            str(locale.get_display_name(in_language.replace("-", "_") if in_language else None)) or language
+        )
     except (UnknownLocaleError, ValueError):
         return language
