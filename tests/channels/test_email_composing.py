@@ -305,7 +305,9 @@ def test_the_mail_reads_as_the_standard_librarys_own_would(
     assert mail["Subject"] == title
     for kind in ("plain", "html"):
         assert body(mail, kind) == body(truth, kind)  # type: ignore[arg-type]
-    assert plain(clean(text)) in body(mail, "plain")
+    # Numbers beside right-to-left letters are set apart; that is tested by itself.
+    without_fences = body(mail, "plain").translate(dict.fromkeys(range(0x2066, 0x206A)))
+    assert plain(clean(text)) in without_fences
     assert not mail.defects
 
 

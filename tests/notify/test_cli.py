@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from world import ENGLISH, SPANISH, readers
 
 from notify.cli import acting, main
@@ -71,7 +72,7 @@ def notify(
     environment: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
-) -> Notify:
+) -> Iterator[Notify]:
     """Runs one command as `notify` does, in this process: the program takes seconds to load."""
     for name in [name for name in os.environ if name.startswith("NOTIFY_")]:
         monkeypatch.delenv(name)
@@ -92,7 +93,8 @@ def notify(
         out, err = capfd.readouterr()
         return Answer(int(status or 0), out, err)
 
-    return run
+    yield run
+    structlog.reset_defaults()  # the program chose where its log goes
 
 
 def good(result: Answer) -> str:
