@@ -78,6 +78,14 @@ def run(
     serving.run(host, port, sandbox=sandbox)
 
 
+@app.command("console")
+def console() -> None:
+    """Print a link to staff's pages, good for 15 minutes."""
+    from notify.cli import serving
+
+    serving.tell_console(f"http://127.0.0.1:{DEFAULT_PORT}")
+
+
 def main() -> None:
     """Run the command line."""
     # Through the standard library, whose last resort is standard error and which never raises for a log line.

@@ -6,9 +6,9 @@ import asyncio
 import signal
 
 from channels.registry import available
-from notify.cli.output import good, say
+from notify.cli.output import console, good, say
 from notify.cli.sending import run_async
-from notify.settings import load
+from notify.settings import Ground, load
 from notify.stage import Stage, running, running_with_sandbox
 from notify.web.console.access import console_ticket
 
@@ -30,6 +30,16 @@ async def _run(host: str, port: int, *, sandbox: bool) -> None:
         say("Stopping: what is in flight finishes.")
 
 
+def tell_console(usual: str) -> None:
+    """Print the way in for staff, at the public address or the usual one."""
+    settings = load()
+    console.print(_entrance(settings, settings.public_url or usual), soft_wrap=True, markup=False)
+
+
+def _entrance(settings: Ground, url: str) -> str:
+    return f"{url}/console/enter?ticket={console_ticket(settings.key())}"
+
+
 def _welcome(stage: Stage) -> None:
     good(f"Notify is running at {stage.url}")
     if stage.sandbox:
@@ -38,8 +48,7 @@ def _welcome(stage: Stage) -> None:
         )
         say("  Everything stays on this machine: all providers are stand-ins.")
     else:
-        ticket = console_ticket(stage.hub.settings.key())
-        say(f"  staff's side, good for 15 minutes:  {stage.url}/console/enter?ticket={ticket}")
+        say(f"  staff's side, good for 15 minutes:  {_entrance(stage.hub.settings, stage.url)}")
         off = [name for name in available() if name not in stage.hub.channels]
         say(f"  channels on: {', '.join(stage.hub.channels) or 'none'}")
         say(f"  off, for want of settings: {', '.join(off) or 'none'}")

@@ -10,13 +10,14 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy import or_, select
 from sqlmodel import Session, col
 
-from channels.contract import Channel, Message, Outcome
+from channels.contract import Channel, Message, Outcome, Rendering
 from channels.pacing import Pacer
 from contacts.columns import now
 from notify import audit, statements
@@ -173,15 +174,16 @@ class Engine:
         statement = session.get_one(Statement, statement_id)
         source = statement.source_language
 
+        @cache
+        def renderings(languages: str) -> tuple[Rendering, ...]:
+            spoken = sorted(languages.split(","), key=lambda language: (language != source, language))
+            return tuple(self._renderer.rendering(statement, texts[each], each, channel) for each in spoken)
+
         def address(row: Row) -> Message:
-            spoken = sorted(row.language.split(","), key=lambda language: (language != source, language))
             return Message(
                 key=row.key,
                 address=row.address,
-                renderings=tuple(
-                    self._renderer.rendering(statement, texts[language], language, channel)
-                    for language in spoken
-                ),
+                renderings=renderings(row.language),
                 name=row.name,
                 token=self._tokens.make(Recipient(row.endpoint_id, list_id)),
                 attempt=row.attempt,
