@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -48,6 +49,7 @@ class Run:
     hold: str = ""  # why the channel has to stop
     closed: bool = False  # nothing more of this batch leaves now
     attempts: int = 1
+    sent: asyncio.Event = field(default_factory=asyncio.Event)  # nothing more will be handed over
 
 
 class Outbox:
@@ -106,8 +108,9 @@ class Delivery:
         try:
             await self._send(batch, run, journal)
         finally:
-            writer.cancel()
-            await asyncio.gather(writer, return_exceptions=True)
+            run.sent.set()
+        # Giving the batch back while a result is on its way to the ledger would send that message again.
+        await writer
         await asyncio.to_thread(self._end, claim, run)
         journal.remove()
 
@@ -151,14 +154,19 @@ class Delivery:
             run.closed = True
 
     async def _write_now_and_then(self, run: Run) -> None:
-        while True:
-            await asyncio.sleep(WRITE_AFTER)
+        while not run.sent.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(run.sent.wait(), WRITE_AFTER)
             await self._write(run)
 
     async def _write(self, run: Run) -> None:
         outcomes, run.waiting = run.waiting, []
-        if outcomes:
-            await asyncio.shield(asyncio.to_thread(self._write_all, outcomes))
+        try:
+            if outcomes:
+                await asyncio.to_thread(self._write_all, outcomes)
+        except Exception:
+            run.waiting = outcomes + run.waiting  # the end of the batch tries again
+            raise
 
     def _write_all(self, outcomes: list[Outcome]) -> None:
         with self._database.session() as session:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from sqlmodel import Session, col, select
 from world import ANA, ENGLISH, SPANISH, approved, crisis, phone, readers, residents
 
-from channels.contract import Event, EventKind, Verdict
+from channels.contract import Event, EventKind, Outcome, Verdict
 from channels.sandbox import Sandbox
 from contacts import consent
 from contacts.columns import now
@@ -19,6 +20,7 @@ from contacts.models import Contact, Endpoint
 from notify import audit, statements
 from notify.dispatch import control, plan, receipts
 from notify.dispatch import report as reports
+from notify.dispatch.deliver import Delivery as Delivery_
 from notify.dispatch.engine import is_quiet
 from notify.dispatch.guard import EngineBusy, begin_generation
 from notify.dispatch.models import Batch, Delivery, DeliveryState, Dispatch, DispatchState
@@ -332,6 +334,24 @@ async def test_a_mail_whose_answer_never_came_is_sent_again_with_the_same_messag
     ]
     assert len(ids) == 3
     assert len(set(ids)) == 2
+
+
+async def test_a_slow_write_at_the_end_of_a_batch_is_waited_for(
+    hub: Hub, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the batch is given back while a result is on its way to the ledger, and goes out twice."""
+    write = Delivery_._write_all
+
+    def slowly(self: Delivery_, outcomes: list[Outcome]) -> None:
+        time.sleep(0.6)
+        write(self, outcomes)
+
+    monkeypatch.setattr(Delivery_, "_write_all", slowly)
+    residents(hub, tmp_path, readers(2))
+    sandbox.fault("sms", kind="slow", address=phone(1), seconds=0.4)
+    found = await send(hub, begin(hub, prepare(hub)))
+    assert found.accepted == 2
+    assert sandbox.sms.total == 2
 
 
 async def test_receipts_move_forward_only(hub: Hub, tmp_path: Path) -> None:
