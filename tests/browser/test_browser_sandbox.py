@@ -19,7 +19,7 @@ def test_a_text_arrives_and_a_no_is_confirmed_and_kept(scene: Scene, open_page: 
     with open_page("/sandbox/") as page:
         expect(page.get_by_text("Nothing yet")).to_be_visible()
         scene.dispatch(scene.statement(), ("sms",))
-        page.get_by_role("link", name=NUMBER).first.click()
+        page.get_by_role("link", name="Rosa Quintero").first.click()
         phone = page.locator(".handset")
         expect(phone).to_contain_text(ENGLISH.short)
         page.get_by_role("button", name="ALTO").click()
@@ -36,7 +36,7 @@ def test_a_mail_arrives_and_its_button_takes_the_resident_off(scene: Scene, open
     endpoint = scene.resident("rosa@example.org", channel="email", language="ar")
     scene.dispatch(scene.statement(), ("email",))
     with open_page("/sandbox/") as page:
-        page.get_by_role("link", name="rosa@example.org").first.click()
+        page.get_by_role("link", name="Rosa Quintero").first.click()
         expect(page.frame_locator("iframe").locator("[dir=rtl]").first).to_be_visible()
         page.get_by_role("button", name="Unsubscribe").click()
         expect(page.get_by_text("Unsubscribed", exact=True)).to_be_visible()

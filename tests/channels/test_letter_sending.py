@@ -619,9 +619,9 @@ async def test_memory_stays_flat_from_file_to_file(outbox):
         """
     )
     peaks = []
-    for count in (2000, 10_000):
+    for count in (4000, 12_000):  # the first files still fill the caches
         done = subprocess.run(
             [sys.executable, "-c", script, str(count)], capture_output=True, text=True, check=True
         )
         peaks.append(float(done.stdout.split()[0]))
-    assert peaks[1] < 1.3 * peaks[0]
+    assert peaks[1] < 1.2 * peaks[0]
