@@ -32,7 +32,7 @@ from notify.settings import load
 
 KILLS = 55
 RESIDENTS = 1200
-SMS_RATE = 40  # a second, so that sending lasts longer than the killing
+SMS_RATE = 20  # a second, so that sending lasts longer than the killing
 LIFE = (0.02, 1.1)  # seconds a process lives before it is killed
 
 pytestmark = pytest.mark.slow
