@@ -34,6 +34,8 @@ WINDOW_OVER = "window_over"
 STOPPED = "stopped"
 # Rows in these states are still to go; a dispatch with one of them is not done.
 TO_GO = (DeliveryState.PLANNED, DeliveryState.SENDING)
+# A provider has taken rows in these states, whatever it said later.
+ACCEPTED = (DeliveryState.ACCEPTED, DeliveryState.DELIVERED, DeliveryState.UNDELIVERED)
 
 
 @dataclass(frozen=True, slots=True)

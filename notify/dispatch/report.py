@@ -8,10 +8,8 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlmodel import Session, col
 
+from notify.dispatch.ledger import ACCEPTED, TO_GO
 from notify.dispatch.models import ChannelHold, Delivery, DeliveryState, Dispatch
-
-_ACCEPTED = {DeliveryState.ACCEPTED, DeliveryState.DELIVERED, DeliveryState.UNDELIVERED}
-_TO_GO = {DeliveryState.PLANNED, DeliveryState.SENDING}
 
 # How reasons are told to staff.
 SAID = {
@@ -70,12 +68,12 @@ class Report:
     @property
     def accepted(self) -> int:
         """Rows a provider has taken, whatever it said later."""
-        return self.of(*_ACCEPTED)
+        return self.of(*ACCEPTED)
 
     @property
     def to_go(self) -> int:
         """Rows planned or in hand."""
-        return self.of(*_TO_GO)
+        return self.of(*TO_GO)
 
     @property
     def balanced(self) -> bool:

@@ -14,7 +14,7 @@ from sqlmodel import Session, col
 
 from contacts.columns import now
 from notify.dispatch import report
-from notify.dispatch.ledger import TO_GO
+from notify.dispatch.ledger import ACCEPTED, TO_GO
 from notify.dispatch.models import Delivery, DeliveryState, Dispatch, DispatchState
 from notify.dispatch.report import SAID, Count, Report
 from notify.statements import Revision
@@ -49,7 +49,6 @@ MISSED = {
     DeliveryState.UNDELIVERED: "Accepted, but not delivered",
     DeliveryState.UNKNOWN: "Unknown: it may have arrived",
 }
-_ACCEPTED = (DeliveryState.ACCEPTED, DeliveryState.DELIVERED, DeliveryState.UNDELIVERED)
 _EMAIL = re.compile(r"\S+@\S+")
 
 
@@ -114,7 +113,7 @@ class Column:
 
 
 COLUMNS = (
-    Column("Accepted", _ACCEPTED, is_always_there=True),
+    Column("Accepted", ACCEPTED, is_always_there=True),
     Column("… delivered", (DeliveryState.DELIVERED,), is_always_there=True),
     Column("… not delivered", (DeliveryState.UNDELIVERED,)),
     Column("To go", TO_GO, is_always_there=True),
@@ -284,7 +283,7 @@ def _rate(session: Session, dispatch: Dispatch) -> float:
     handed = session.execute(
         select(func.count()).where(
             col(Delivery.dispatch_id) == dispatch.id,
-            col(Delivery.state).in_(_ACCEPTED),
+            col(Delivery.state).in_(ACCEPTED),
             col(Delivery.sent_at) >= since,
         )
     ).scalar_one()
