@@ -43,6 +43,7 @@ class Word:
     wording_language: str = ""
     reference: str = ""
     actor: str = ""
+    ip: str = field(default="", repr=False)
     at: datetime = field(default_factory=now)
     basis: str = Basis.CONSENT
 
@@ -56,6 +57,7 @@ class Saying(TypedDict, total=False):
     wording_language: str
     reference: str
     actor: str
+    ip: str
     at: datetime
     basis: str
 
@@ -90,6 +92,7 @@ def record(
     wording_language: str = "",
     reference: str = "",
     actor: str = "",
+    ip: str = "",
     at: datetime | None = None,
     basis: str = Basis.CONSENT,
 ) -> ConsentEvent:
@@ -106,6 +109,7 @@ def record(
         wording_language: their language, BCP 47.
         reference: form id, file and row, provider id.
         actor: staff, or "resident".
+        ip: of who filled in a form.
         at: when the resident decided; now if None. A time still to come is taken as now.
         basis: why the city may write, see `Basis`.
 
@@ -118,7 +122,7 @@ def record(
     """
     word = Word(
         contact_id=contact_id, endpoint_id=endpoint_id, list_id=list_id, decision=decision, method=method,
-        wording=wording, wording_language=wording_language, reference=reference, actor=actor,
+        wording=wording, wording_language=wording_language, reference=reference, actor=actor, ip=ip,
         at=at or now(), basis=basis,
     )  # fmt: skip
     (event_id,) = record_many(session, [word])
@@ -280,6 +284,7 @@ def _row(word: Word, said: Said, moment: datetime) -> dict[str, Any]:
         "wording_language": word.wording_language,
         "reference": word.reference,
         "actor": word.actor,
+        "ip": word.ip,
         "at": said.at,
         "recorded_at": moment,
     }

@@ -273,6 +273,8 @@ class Merger:
             "state": EndpointState.USABLE.value,
             "state_reason": "",
             "opted_out": False,
+            "held": "",
+            "soft_bounces": 0,
             "created_at": self._moment,
         }
 

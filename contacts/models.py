@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import JSON, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from contacts.columns import Moment, now
@@ -20,6 +21,14 @@ class EndpointState(StrEnum):
 
     USABLE = "usable"
     BAD = "bad"
+    ERASED = "erased"  # the address is gone; its key is a keyed hash, as the proof of consent
+
+
+class ListKind(StrEnum):
+    """What a list is for."""
+
+    OPT_IN = "opt_in"
+    EXCLUSION = "exclusion"  # people whom a dispatch leaves out: families affected, staff, press
 
 
 class Basis(StrEnum):
@@ -39,6 +48,9 @@ class Contact(SQLModel, table=True):
     groups: str = Field(default="", repr=False)  # "|elders|newcomers|", or empty
     created_at: datetime = Field(default_factory=now, sa_type=Moment)
     updated_at: datetime = Field(default_factory=now, sa_type=Moment)
+    import_id: int | None = None  # the import that made it, so that the import can be undone
+    merged_into: int | None = None  # the same person, kept there
+    erased_at: datetime | None = Field(default=None, sa_type=Moment)  # an empty shell, for the ledger's sums
 
 
 class Endpoint(SQLModel, table=True):
@@ -61,7 +73,10 @@ class Endpoint(SQLModel, table=True):
     state: str = EndpointState.USABLE
     state_reason: str = ""
     opted_out: bool = False  # from everything
+    held: str = ""  # why nothing is sent until a person has looked, like a refusal in free text (R3)
+    soft_bounces: int = 0  # in succession (R16)
     created_at: datetime = Field(default_factory=now, sa_type=Moment)
+    import_id: int | None = None
 
 
 class ContactList(SQLModel, table=True):
@@ -72,6 +87,10 @@ class ContactList(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     name: str = Field(unique=True)
     description: str = ""
+    kind: str = ListKind.OPT_IN
+    public: bool = False  # residents may join by themselves: on the web, by SMS, in a chat
+    join_word: str = Field(default="", index=True)  # what residents text to join; folded, empty for none
+    titles: dict[str, str] = Field(default_factory=dict, sa_type=JSON)  # what residents read, by language
     created_at: datetime = Field(default_factory=now, sa_type=Moment)
 
 
@@ -82,6 +101,7 @@ class Membership(SQLModel, table=True):
 
     list_id: int = Field(foreign_key="contact_list.id", primary_key=True)
     contact_id: int = Field(foreign_key="contact.id", primary_key=True)
+    import_id: int | None = None
 
 
 class ConsentEvent(SQLModel, table=True):
@@ -100,6 +120,8 @@ class ConsentEvent(SQLModel, table=True):
     wording_language: str = ""
     reference: str = ""  # form id, file and row, provider id
     actor: str = ""  # staff, or "resident"
+    ip: str = Field(default="", repr=False)  # of who filled in a form
+    import_id: int | None = None
     at: datetime = Field(default_factory=now, sa_type=Moment)  # when the resident decided
     recorded_at: datetime = Field(default_factory=now, sa_type=Moment)
 
@@ -114,3 +136,75 @@ class Subscription(SQLModel, table=True):
     active: bool
     basis: str = Basis.CONSENT
     event_id: int = Field(foreign_key="consent_event.id")
+
+
+class PendingYes(SQLModel, table=True):
+    """A yes on a web form that the owner of the address has not confirmed yet (double opt-in)."""
+
+    __tablename__ = "pending_yes"
+
+    id: int | None = Field(default=None, primary_key=True)
+    digest: str = Field(
+        unique=True, repr=False
+    )  # of the token in the link: a copy of the table opens nothing
+    channel: str
+    address: str = Field(repr=False)
+    address_key: str = Field(index=True, repr=False)
+    name: str = Field(default="", repr=False)
+    language: str
+    area: str = Field(default="", repr=False)
+    list_ids: list[int] = Field(default_factory=list, sa_type=JSON)
+    wording: str = Field(repr=False)
+    ip: str = Field(default="", repr=False)
+    asked_at: datetime = Field(default_factory=now, sa_type=Moment)
+    expires_at: datetime = Field(sa_type=Moment)
+    confirmed_at: datetime | None = Field(default=None, sa_type=Moment)
+
+
+class ImportState(StrEnum):
+    """How far an import is."""
+
+    RUNNING = "running"  # or broken off: the same file goes on where it stopped
+    DONE = "done"
+    UNDONE = "undone"
+
+
+class ImportRun(SQLModel, table=True):
+    """One import of one file: where it is, what it made, so that it can go on and can be undone."""
+
+    __tablename__ = "import_run"
+
+    id: int | None = Field(default=None, primary_key=True)
+    list_id: int = Field(foreign_key="contact_list.id")
+    file_name: str
+    digest: str = Field(index=True)  # of the file's bytes and of the options
+    options: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)  # encoding, delimiter, mapping
+    state: str = ImportState.RUNNING
+    rows_done: int = 0  # of the sheet, as it counts them
+    counts: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    actor: str
+    created_at: datetime = Field(default_factory=now, sa_type=Moment)
+    finished_at: datetime | None = Field(default=None, sa_type=Moment)
+
+
+class ImportFill(SQLModel, table=True):
+    """An empty field of a known contact that an import filled; undoing empties it again."""
+
+    __tablename__ = "import_fill"
+
+    id: int | None = Field(default=None, primary_key=True)
+    import_id: int = Field(foreign_key="import_run.id", index=True)
+    contact_id: int = Field(foreign_key="contact.id")
+    field: str
+    value: str = Field(repr=False)
+
+
+class Segment(SQLModel, table=True):
+    """A saved filter over contacts: its name and its expression, see `contacts.segments`."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(unique=True)
+    expression: str
+    created_by: str = ""
+    created_at: datetime = Field(default_factory=now, sa_type=Moment)
+    updated_at: datetime = Field(default_factory=now, sa_type=Moment)

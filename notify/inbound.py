@@ -30,4 +30,6 @@ class Inbound(SQLModel, table=True):
     language: str = ""  # BCP 47, where the keyword or the client told it
     answered: bool = False  # by the provider itself: it knows what the resident wants
     provider_id: str | None = None  # None: the provider gives its messages no id
+    done_by: str = ""  # who of the staff has dealt with it
+    done_at: datetime | None = Field(default=None, sa_type=Moment)
     at: datetime = Field(default_factory=now, sa_type=Moment)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contacts import models as contacts
-from notify import audit, inbound, playbooks, staff, statements, timetables
+from notify import apikeys, audit, inbound, liaisons, playbooks, staff, statements, timetables
 from notify.dispatch import models as dispatch
 
-ALL = (contacts, audit, inbound, playbooks, staff, statements, timetables, dispatch)
+ALL = (contacts, apikeys, audit, inbound, liaisons, playbooks, staff, statements, timetables, dispatch)

@@ -15,6 +15,7 @@ FLOORS = (
     ("database",),
     ("audit", "inbound", "tokens"),
     ("staff",),
+    ("liaisons", "apikeys"),
     ("statements",),
     ("playbooks", "translation", "rendering"),
     ("dispatch",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import JSON, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from contacts.columns import Moment, now
@@ -50,6 +50,9 @@ class Dispatch(SQLModel, table=True):
     statement_id: int = Field(foreign_key="statement.id")
     revision: int  # of the statement, when this was planned
     list_id: int | None = Field(default=None, foreign_key="contact_list.id")  # None: everybody
+    segment: str = ""  # the saved filter's name, for people
+    filter: str = ""  # the filter as it was when this was planned: later changes of the segment do not count
+    excluded: list[int] = Field(default_factory=list, sa_type=JSON)  # lists whose members are left out
     channels: str  # "sms email"
     state: str = Field(default=DispatchState.PLANNED, index=True)
     reason: str = ""  # why it is paused or stopped

@@ -27,7 +27,11 @@ from contacts.models import (
     ContactList,
     Endpoint,
     EndpointState,
+    ImportFill,
+    ImportRun,
     Membership,
+    PendingYes,
+    Segment,
     Subscription,
 )
 from contacts.values import Problem, SheetProblem
@@ -36,7 +40,9 @@ from notify.database import Database
 Load = Callable[..., ImportReport]
 Write = Callable[..., Path]
 
-TABLES = (Contact, Endpoint, ContactList, Membership, ConsentEvent, Subscription)
+TABLES = (
+    Contact, Endpoint, ContactList, Membership, ConsentEvent, Subscription, ImportRun, ImportFill, PendingYes, Segment,
+)  # fmt: skip
 ANA = "name,phone,email,language,area,groups,consent\nAna Ruiz,202-555-0143,ana@example.org,es,North,elders,yes\n"
 SIGNED = Attestation("I want news from the city.", "sign-up sheet 12", date(2026, 5, 1), "en")
 
