@@ -20,7 +20,7 @@ TABLES = [
     SQLModel.metadata.tables[str(model.__tablename__)]
     for model in (
         models.Contact, models.Endpoint, models.ContactList, models.Membership, models.ConsentEvent,
-        models.Subscription,
+        models.Subscription, models.ImportRun, models.ImportFill, models.PendingYes, models.Segment,
     )
 ]  # fmt: skip
 
