@@ -10,7 +10,7 @@ import structlog
 import typer
 
 import notify
-from notify.cli import sending, setup, words
+from notify.cli import contacts, sending, setup, words
 from notify.cli.output import fail, say
 
 DEFAULT_PORT = 8025
@@ -27,7 +27,7 @@ app.command("doctor")(setup.examine)
 app.command("config")(setup.show_config)
 for name, group in {
     "staff": setup.staff_app,
-    "contacts": setup.contacts_app,
+    "contacts": contacts.contacts_app,
     "playbook": words.playbook,
     "statement": words.statement,
     "translation": words.translation,
