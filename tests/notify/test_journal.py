@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import resource
+from collections import deque
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -34,11 +37,45 @@ def test_a_journal_of_another_boot_is_not_whole_but_its_results_count(tmp_path: 
     with Journal(tmp_path) as record:
         record.result(Outcome(3, Verdict.ACCEPTED))
     path = tmp_path / f"{record.worker}.journal"
-    lines = path.read_text().splitlines()
-    path.write_text("\n".join([json.dumps({"boot": "another"}), *lines[1:]]) + "\n")
+    written = path.read_text()
+    path.write_text(json.dumps({"boot": "another"}) + written[written.index("\n") :])
     past = journal.read(tmp_path, record.worker)
     assert not past.whole
     assert set(past.outcomes) == {3}
+
+
+def test_a_line_that_the_kill_left_with_a_hole_was_not_written(tmp_path: Path) -> None:
+    with Journal(tmp_path) as record:
+        record.intent(7)
+        record.intent(12345678)
+    path = tmp_path / f"{record.worker}.journal"
+    path.write_bytes(path.read_bytes().replace(b"\n12345678\n", b"\n1234\0\0\0\0\n"))
+    past = journal.read(tmp_path, record.worker)
+    assert past.whole
+    assert past.in_flight == {7}
+
+
+def test_a_journal_grows_with_its_batch(tmp_path: Path) -> None:
+    with Journal(tmp_path) as record:
+        for key in range(5000):
+            record.intent(key)
+            record.result(Outcome(key, Verdict.UNREACHABLE, detail="The provider said: " + "no " * 30))
+    past = journal.read(tmp_path, record.worker)
+    assert past.whole
+    assert len(past.outcomes) == 5000
+    assert not past.in_flight
+
+
+def test_a_full_disk_is_an_error_before_the_provider_is_called(tmp_path: Path) -> None:
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with Journal(tmp_path) as record:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, most[1]))
+        try:
+            with pytest.raises(OSError, match="large"):
+                deque(map(record.intent, range(100_000)), maxlen=0)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, most)
+    assert journal.read(tmp_path, record.worker).in_flight
 
 
 @settings(max_examples=200, deadline=None)
