@@ -18,7 +18,7 @@ from contacts import addresses
 from contacts.columns import now
 from notify import doctor, settings, staff
 from notify.cli.acting import hub
-from notify.cli.output import AS, JSON, MARKS, YES, Refused, confirm, good, put_json, say, table
+from notify.cli.output import JSON, MARKS, YES, Refused, confirm, good, put_json, say, table
 from notify.staff import Role
 
 staff_app = typer.Typer(no_args_is_help=True, help="The people who write, translate, approve and keep lists.")
