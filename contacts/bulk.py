@@ -8,7 +8,7 @@ from itertools import count
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Dialect, Table, func, insert, select, text
+from sqlalchemy import ClauseElement, Dialect, Table, func, insert, select, text
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlmodel import Session, SQLModel
 
@@ -31,6 +31,29 @@ def insert_rows(session: Session, model: type[SQLModel], rows: Sequence[Mapping[
     sql, order, encoders = _insert(model, connection.dialect, tuple(rows[0]))
     encoded = _encode(rows, encoders)
     connection.exec_driver_sql(sql, list(map(itemgetter(*order), encoded)) if order else encoded)
+
+
+def run_many(session: Session, statement: ClauseElement, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Run a statement once for each row, by the driver's own bulk call.
+
+    Args:
+        session: an open session that may write.
+        statement: its only bound parameters are the names in the rows.
+        rows: values as the driver takes them, the same names in each.
+    """
+    if not rows:
+        return
+    connection = session.connection()
+    sql, order = _compiled(statement, connection.dialect)
+    connection.exec_driver_sql(sql, list(map(itemgetter(*order), rows)) if order else list(map(dict, rows)))
+
+
+@lru_cache(maxsize=64)
+def _compiled(statement: ClauseElement, dialect: Dialect) -> tuple[str, Sequence[str] | None]:
+    """The statement, and its parameters in their order where the driver wants tuples."""
+    compiled = statement.compile(dialect=dialect)
+    assert isinstance(compiled, SQLCompiler)
+    return str(compiled), compiled.positiontup
 
 
 @lru_cache(maxsize=64)
