@@ -22,7 +22,7 @@ from contacts.standing import Course, Method, Said, Standing, State
 
 __all__ = [
     "Evidence", "Method", "OptOutStands", "Saying", "Standing", "State", "Word",
-    "opt_in", "opt_out", "present", "record", "record_many", "replay", "why",
+    "carry_over", "opt_in", "opt_out", "present", "record", "record_many", "replay", "why",
 ]  # fmt: skip
 
 
@@ -145,17 +145,30 @@ def record_many(session: Session, words: Sequence[Word], *, fresh: Collection[in
     Raises:
         ValueError: no such endpoint of this contact, or a time without its zone.
     """
-    if not words:
-        return []
-    hold_writes(session)
-    moment = now()
-    courses = _courses(session, [word for word in words if word.endpoint_id not in fresh])
-    ids = reserve_ids(session, ConsentEvent, len(words))
-    rows: list[dict[str, Any]] = []
-    answers = [_take(word, courses[word.endpoint_id], ids, rows, moment) for word in words]
-    insert_rows(session, ConsentEvent, rows)
-    _keep(session, {row["endpoint_id"]: courses[row["endpoint_id"]].state() for row in rows}, fresh)
-    return answers
+    return _record(session, words, fresh=fresh)
+
+
+def carry_over(session: Session, source_id: int, target_id: int) -> int:
+    """Say again about one endpoint all that was said about another with the same address. Nothing is committed.
+
+    Times, words and methods stay; the reference names the event that is repeated. A weak yes is repeated
+    even where an opt-out stands: it comes to nothing, but no event is lost.
+
+    Args:
+        session: an open session that may write.
+        source_id: the endpoint whose events are read.
+        target_id: the endpoint to which they are added.
+
+    Returns:
+        How many events there were.
+    """
+    owner = session.execute(
+        select(col(Endpoint.contact_id)).where(col(Endpoint.id) == target_id)
+    ).scalar_one()
+    query = select(ConsentEvent).where(col(ConsentEvent.endpoint_id) == source_id)
+    events = session.execute(query.order_by(col(ConsentEvent.id))).scalars()
+    words = [_repeated(event, owner, target_id) for event in events]
+    return len(_record(session, words, takes_all=True))
 
 
 def opt_out(session: Session, channel: str, address_key: str, **saying: Unpack[Saying]) -> int:
@@ -218,6 +231,33 @@ def why(session: Session, endpoint_id: int) -> list[Evidence]:
     ]
 
 
+def _record(
+    session: Session, words: Sequence[Word], *, fresh: Collection[int] = (), takes_all: bool = False
+) -> list[int | None]:
+    if not words:
+        return []
+    hold_writes(session)
+    moment = now()
+    courses = _courses(session, [word for word in words if word.endpoint_id not in fresh])
+    ids = reserve_ids(session, ConsentEvent, len(words))
+    rows: list[dict[str, Any]] = []
+    answers = [
+        _take(word, courses[word.endpoint_id], ids, rows, moment, takes_all=takes_all) for word in words
+    ]
+    insert_rows(session, ConsentEvent, rows)
+    _keep(session, {row["endpoint_id"]: courses[row["endpoint_id"]].state() for row in rows}, fresh)
+    return answers
+
+
+def _repeated(event: ConsentEvent, contact_id: int, endpoint_id: int) -> Word:
+    return Word(
+        contact_id=contact_id, endpoint_id=endpoint_id, list_id=event.list_id, decision=event.decision,
+        method=event.method, wording=event.wording, wording_language=event.wording_language,
+        reference=f"{event.reference} (from event {event.id})".strip(), actor=event.actor, ip=event.ip,
+        at=event.at, basis=event.basis,
+    )  # fmt: skip
+
+
 def _courses(session: Session, words: Sequence[Word]) -> dict[int, Course]:
     """The course of each endpoint about which something may have been said before."""
     _hold_endpoints(session, {word.endpoint_id: word.contact_id for word in words})
@@ -254,7 +294,13 @@ def _course(session: Session, endpoint_id: int) -> Course:
 
 
 def _take(
-    word: Word, course: Course, ids: Iterator[int], rows: list[dict[str, Any]], moment: datetime
+    word: Word,
+    course: Course,
+    ids: Iterator[int],
+    rows: list[dict[str, Any]],
+    moment: datetime,
+    *,
+    takes_all: bool,
 ) -> int | None:
     """Add a word to its course and to the rows to be inserted, unless it is refused or there already."""
     if word.at.tzinfo is None:
@@ -264,7 +310,7 @@ def _take(
     for known in course.events:
         if known.content == said.content:
             return known.id
-    if course.refuses(said):
+    if not takes_all and course.refuses(said):
         return None
     course.add(said)
     rows.append(_row(word, said, moment))
