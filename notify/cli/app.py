@@ -10,7 +10,7 @@ import structlog
 import typer
 
 import notify
-from notify.cli import contacts, sending, setup, words
+from notify.cli import contacts, keys, sending, setup, words
 from notify.cli.output import fail, say
 
 DEFAULT_PORT = 8025
@@ -35,6 +35,7 @@ for name, group in {
     "timetable": sending.timetable,
     "channels": setup.channels_app,
     "audit": words.audit_app,
+    "api-key": keys.keys_app,
 }.items():
     app.add_typer(group, name=name)
 
@@ -108,6 +109,7 @@ def _known() -> tuple[type[Exception], ...]:
     from contacts.addresses import BadAddress
     from contacts.importing import ImportFailed
     from contacts.lists import BadListName, UnknownList
+    from notify.apikeys import ApiKeyError
     from notify.cli.output import Refused
     from notify.database import DatabaseUnavailable
     from notify.dispatch.guard import EngineBusy
@@ -121,7 +123,7 @@ def _known() -> tuple[type[Exception], ...]:
     from templates.playbook_files import PlaybookError
 
     return (
-        BadAddress, BadListName, CannotCompose, DatabaseUnavailable, DispatchError, EngineBusy, EngineError,
-        ImportFailed, MissingSettings, PlaybookError, PortTaken, Refused, SettingsError, StaffError,
+        ApiKeyError, BadAddress, BadListName, CannotCompose, DatabaseUnavailable, DispatchError, EngineBusy,
+        EngineError, ImportFailed, MissingSettings, PlaybookError, PortTaken, Refused, SettingsError, StaffError,
         StatementError, TimetableError, UnknownList,
     )  # fmt: skip

@@ -1,0 +1,161 @@
+"""Keys for programs: made once, shown once, good for what they were given for, until revoked."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlmodel import Session, select
+
+from notify import apikeys, staff
+from notify.apikeys import ApiKey, ApiKeyError, NotAdmitted, Scope
+from notify.audit import AuditEvent
+from notify.cli import acting, main
+from notify.hub import Hub
+from notify.staff import Role, Staff, StaffError
+
+EVA = "eva@city.example"
+
+
+@pytest.fixture
+def session(make_hub: Callable[..., Hub], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
+    monkeypatch.chdir(tmp_path)
+    return make_hub().database.session()
+
+
+@pytest.fixture
+def eva(session: Session) -> Staff:
+    return staff.add(session, EVA, [Role.LIAISON])
+
+
+def make(session: Session, eva: Staff, *scopes: Scope) -> apikeys.NewKey:
+    return apikeys.add(session, "Sign-up form", eva, scopes or (Scope.LISTS_READ,), actor=EVA)
+
+
+def test_a_key_admits_its_person_with_its_scopes(session: Session, eva: Staff) -> None:
+    made = make(session, eva, Scope.LISTS_READ, Scope.CONTACTS_READ)
+    admitted = apikeys.admit(session, made.secret)
+    assert admitted.person.email == EVA
+    assert admitted.has(Scope.LISTS_READ) and admitted.has(Scope.CONTACTS_READ)
+    assert not admitted.has(Scope.CONTACTS_WRITE)
+
+
+def test_nothing_that_is_kept_or_shown_opens(session: Session, eva: Staff) -> None:
+    made = make(session, eva)
+    kept = session.exec(select(ApiKey)).one()
+    secret = made.secret.split("_", 2)[2]
+    assert len(secret) == 43  # 256 bits
+    assert secret not in "".join(str(value) for value in vars(kept).values())
+    assert secret not in repr(made) and kept.digest not in repr(kept)
+    assert secret not in "".join(event.detail for event in session.exec(select(AuditEvent)))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda key: "",
+        lambda key: "notify",
+        lambda key: "notify_",
+        lambda key: "notify__",
+        lambda key: key[:-1],
+        lambda key: key + "A",
+        lambda key: key[:-1] + ("A" if key[-1] != "A" else "B"),
+        lambda key: key.rsplit("_", 1)[0] if key.count("_") == 2 else key[:30],
+        lambda key: f"notify_{'0' * 12}_{key.split('_', 2)[2]}",
+        lambda key: f"notify_{key.split('_', 2)[1]}_",
+        lambda key: key.upper(),
+        lambda key: "ключ_ключ_ключ",
+    ],
+)
+def test_what_is_not_the_key_opens_nothing(session: Session, eva: Staff, spoil: Callable[[str], str]) -> None:
+    made = make(session, eva)
+    with pytest.raises(NotAdmitted):
+        apikeys.admit(session, spoil(made.secret))
+
+
+def test_a_revoked_key_opens_nothing(session: Session, eva: Staff) -> None:
+    made = make(session, eva)
+    apikeys.revoke(session, made.key, actor=EVA)
+    with pytest.raises(NotAdmitted):
+        apikeys.admit(session, made.secret)
+    first = made.key.revoked_at
+    apikeys.revoke(session, made.key, actor=EVA)
+    assert made.key.revoked_at == first
+
+
+def test_a_key_ends_with_its_persons_work_for_the_city(session: Session, eva: Staff) -> None:
+    made = make(session, eva)
+    eva.active = False
+    session.add(eva)
+    session.flush()
+    with pytest.raises(NotAdmitted):
+        apikeys.admit(session, made.secret)
+
+
+@pytest.mark.parametrize("name", ["", "   ", "x" * 101, "two\nlines"])
+def test_a_key_needs_a_name_that_can_be_read(session: Session, eva: Staff, name: str) -> None:
+    with pytest.raises(ApiKeyError, match="needs a name"):
+        apikeys.add(session, name, eva, [Scope.LISTS_READ], actor=EVA)
+
+
+def test_a_key_needs_a_scope_and_a_person_who_keeps_lists(session: Session, eva: Staff) -> None:
+    with pytest.raises(ApiKeyError, match="without a scope"):
+        apikeys.add(session, "Form", eva, [], actor=EVA)
+    author = staff.add(session, "ana@city.example", [Role.AUTHOR])
+    with pytest.raises(StaffError, match="role liaison"):
+        apikeys.add(session, "Form", author, [Scope.LISTS_READ], actor=EVA)
+
+
+def test_keys_on_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*words: str) -> tuple[int, str, str]:
+        acting.hub.cache_clear()
+        monkeypatch.setattr(sys, "argv", ["notify", *words])
+        try:
+            main()
+        except SystemExit as end:
+            status = int(end.code or 0)
+        return status, *capfd.readouterr()
+
+    for email, role in (
+        (EVA, "liaison"),
+        ("omar@city.example", "liaison"),
+        ("ada@city.example", "administrator"),
+    ):
+        assert run("staff", "add", email, "--role", role)[0] == 0
+    add = [
+        "api-key",
+        "add",
+        "Form",
+        "--for",
+        EVA,
+        "--scope",
+        "lists:read",
+        "--scope",
+        "consent:write",
+        "--json",
+    ]
+    status, out, _ = run(*add, "--as", EVA)
+    made = json.loads(out)
+    assert status == 0 and made["scopes"] == ["consent:write", "lists:read"]
+    assert made["key"].startswith(f"notify_{made['prefix']}_")
+
+    status, _, err = run(*add, "--as", "omar@city.example")
+    assert status == 1 and "their own keys only" in err
+    status, out, _ = run("api-key", "list")
+    assert status == 0 and made["prefix"] in out and made["key"] not in out
+
+    status, _, err = run("api-key", "revoke", made["prefix"], "--as", "omar@city.example", "--yes")
+    assert status == 1 and "their own keys only" in err
+    assert run("api-key", "revoke", made["prefix"], "--as", "ada@city.example", "--yes")[0] == 0
+    assert json.loads(run("api-key", "list", "--json")[1])[0]["state"] == "revoked"
+    status, _, err = run("api-key", "revoke", "000000000000", "--yes")
+    assert status == 1 and "notify api-key list" in err
+    assert run("api-key", "add", "Form", "--for", EVA, "--scope", "everything")[0] == 2
