@@ -102,6 +102,15 @@ class SendingSettings(BaseModel):
     settle_seconds: float = Field(default=60, ge=0)  # before a provider is asked about an unknown
 
 
+class ApiSettings(BaseModel):
+    """What programs may ask of the HTTP interface."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    requests_per_minute: int = Field(default=600, ge=1)  # of one key, in one process
+    upload_megabytes: int = Field(default=200, ge=1)  # of one sheet
+
+
 class Ground(BaseSettings):
     """The settings that are there whatever channels are installed; `Settings` adds a table for each channel."""
 
@@ -116,6 +125,7 @@ class Ground(BaseSettings):
     playbooks_dir: Path | None = None  # the city's own playbooks, beside those that ship
     city: CitySettings = Field(default_factory=CitySettings)
     sending: SendingSettings = Field(default_factory=SendingSettings)
+    api: ApiSettings = Field(default_factory=ApiSettings)
 
     @property
     def database(self) -> str:
