@@ -7,12 +7,12 @@ decides no retry and writes no HTTP reply of its own: the core does that, the sa
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, Protocol, Self, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -84,6 +84,10 @@ class MissingSettings(ValueError):
     """The channel's settings are not there or do not fit; the message names the setting and the cure."""
 
 
+class NoInvitation(RuntimeError):
+    """There can be no link to join by just now; the message names the reason and the cure."""
+
+
 class CallbackRefused(ValueError):
     """The request did not come from the provider: its signature or secret does not match."""
 
@@ -144,6 +148,7 @@ class Outcome:
     code: str | None = None  # the provider's own code
     detail: str = ""
     retry_after: float | None = None  # seconds, with THROTTLED
+    moved_to: str = field(default="", repr=False)  # the address that the provider gives instead
 
 
 class EventKind(StrEnum):
@@ -156,6 +161,10 @@ class EventKind(StrEnum):
     OPTED_IN = "opted_in"
     HELP = "help"
     REPLY = "reply"
+    LANGUAGE = "language"  # wants to choose a language
+    TOPICS = "topics"  # wants to choose topics
+    CHOSEN = "chosen"  # pressed a button: `token` is its payload, `text` all the words that were shown
+    MOVED = "moved"  # the address is now another one, `moved_to`
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +181,26 @@ class Event:
     code: str | None = None
     language: str = ""  # BCP 47, where the keyword or the client tells it
     answered: bool = False  # the provider has already answered the resident itself
+    moved_to: str = field(default="", repr=False)  # with MOVED
+    handle: str = field(default="", repr=False)  # the channel's own: what it needs to answer this event
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One button under a message."""
+
+    label: str
+    payload: str  # comes back as the token of a CHOSEN event; at most 64 bytes of ASCII
+    chosen: bool = False  # shown with a tick
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a resident is told in answer to an event. A channel without buttons ignores the choices."""
+
+    text: str = field(repr=False)
+    choices: tuple[Choice, ...] = ()
+    replaces: bool = False  # goes in the place of the message whose button was pressed
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,3 +289,42 @@ class Channel(Protocol):
 
     async def check(self) -> Sequence[Finding]:
         """Look at settings, credentials and reachability without sending anything."""
+
+
+@runtime_checkable
+class Conversing(Protocol):
+    """What a channel has beside `Channel` when its answers are messages of their own, with buttons."""
+
+    async def converse(self, event: Event, replies: Sequence[Reply]) -> None:
+        """Answer an event, at a rate the provider allows; also when there is nothing to say. Never raises."""
+
+    async def invite(self, payload: str) -> str:
+        """A link with which a resident joins: it comes back as the token of an OPTED_IN event.
+
+        Args:
+            payload: 1 to 64 letters, digits, _ and -.
+
+        Raises:
+            ValueError: the payload cannot be part of a link.
+            NoInvitation: the provider has to be asked, and does not answer.
+        """
+
+
+# Takes the events of one update; returns whether they are kept.
+Take = Callable[[Sequence[Event]], Awaitable[bool]]
+
+
+@runtime_checkable
+class Fetching(Protocol):
+    """What a channel has beside `Channel` when it can ask for residents' messages instead of being called."""
+
+    @property
+    def fetches(self) -> bool:
+        """Whether its settings say so."""
+
+    async def fetch(self, take: Take) -> None:
+        """Hand over what residents said, as it comes, until cancelled; one process for one sender.
+
+        The provider is told that an update has arrived only after `take` has kept it, so none is lost; one
+        that was kept just before a crash comes again, with the same provider id.
+        """
