@@ -62,7 +62,7 @@ class Journal:
 
     def result(self, outcome: Outcome) -> None:
         """This is what it said."""
-        said = (outcome.key, outcome.verdict, outcome.provider_id, outcome.code, outcome.detail)
+        said = (outcome.key, str(outcome.verdict), outcome.provider_id, outcome.code, outcome.detail)
         self._append(to_json(said))
 
     def remove(self) -> None:

@@ -5,18 +5,32 @@ Every function is one transaction. Whoever's UPDATE changes the row owns it; sta
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import CursorResult, Table, and_, bindparam, case, exists, func, or_, select, update
+from sqlalchemy import (
+    CursorResult,
+    Table,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
 from channels.contract import Outcome, Verdict
 from contacts import audience, consent
+from contacts.bulk import run_many
 from contacts.columns import now
 from contacts.models import Contact, Endpoint, EndpointState
 from notify.dispatch import journal
@@ -38,16 +52,18 @@ TO_GO = (DeliveryState.PLANNED, DeliveryState.SENDING)
 ACCEPTED = (DeliveryState.ACCEPTED, DeliveryState.DELIVERED, DeliveryState.UNDELIVERED)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One claimed delivery, with what addressing needs."""
 
     key: int
     endpoint_id: int
-    address: str = field(repr=False)
-    name: str = field(repr=False)
+    address: str
+    name: str
     language: str
     attempt: int
+
+    def __repr__(self) -> str:
+        return f"Row(key={self.key}, endpoint_id={self.endpoint_id})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,26 +88,7 @@ def next_batch(session: Session, channel: str, *, quiet: bool) -> int | None:
     Args:
         quiet: it is night, and only what is urgent may go.
     """
-    held = exists().where(
-        col(ChannelHold.dispatch_id) == col(Batch.dispatch_id), col(ChannelHold.channel) == col(Batch.channel)
-    )
-    query = (
-        select(col(Batch.id))
-        .join(Dispatch, col(Dispatch.id) == col(Batch.dispatch_id))
-        .where(
-            col(Batch.channel) == channel,
-            col(Batch.state) == BatchState.READY,
-            or_(col(Batch.due_at).is_(None), col(Batch.due_at) <= now()),
-            col(Dispatch.state) == DispatchState.SENDING,
-            or_(col(Dispatch.window_until).is_(None), col(Dispatch.window_until) > now()),
-            ~held,
-        )
-        .order_by(col(Batch.priority), col(Batch.dispatch_id), col(Batch.number))
-        .limit(1)
-    )
-    if quiet:
-        query = query.where(col(Dispatch.urgent).is_(True))
-    return session.execute(query).scalar()
+    return session.execute(_next(quiet), {"over": channel, "moment": now()}).scalar()
 
 
 def claim(session: Session, batch_id: int, worker: str, *, per_household: bool) -> Claim | None:
@@ -99,35 +96,25 @@ def claim(session: Session, batch_id: int, worker: str, *, per_household: bool) 
 
     Consent and addresses are asked again: who has said no since the plan is skipped here.
     """
-    taken = _changed(
-        session.execute(
-            update(Batch)
-            .where(col(Batch.id) == batch_id, col(Batch.state) == BatchState.READY)
-            .values(state=BatchState.CLAIMED, worker=worker, claimed_at=now(), due_at=None)
-        )
-    )
-    if not taken:
+    moment = now()
+    if not _changed(session.execute(_TAKE_BATCH, {"batch_id": batch_id, "by": worker, "moment": moment})):
         return None
-    batch = session.get_one(Batch, batch_id, populate_existing=True)
-    dispatch = session.get_one(Dispatch, batch.dispatch_id)
-    mine = _rows_of(batch)
-    _skip_those_who_said_no(session, dispatch, mine)
-    session.execute(
-        update(Delivery)
-        .where(mine, col(Delivery.state) == DeliveryState.PLANNED)
-        .values(state=DeliveryState.SENDING, attempts=col(Delivery.attempts) + 1, sent_at=now())
-    )
+    batch = session.execute(_BATCH, {"batch_id": batch_id}).one()
+    session.execute(_TAKE_ROWS, {**_place(batch), "moment": moment})
+    rows = _skip_those_who_said_no(session, batch)
+    if per_household:
+        rows = _named_by_household(rows, _household_names(session, batch))
     return Claim(
         batch_id=batch_id,
         dispatch_id=batch.dispatch_id,
-        statement_id=dispatch.statement_id,
-        list_id=dispatch.list_id,
+        statement_id=batch.statement_id,
+        list_id=batch.list_id,
         channel=batch.channel,
         number=batch.number,
-        total=_batch_count(session, batch),
-        planned_at=dispatch.started_at or dispatch.created_at,
-        window_until=dispatch.window_until,
-        rows=_claimed_rows(session, batch, per_household=per_household),
+        total=batch.total,
+        planned_at=batch.started_at or batch.created_at,
+        window_until=batch.window_until,
+        rows=rows,
     )
 
 
@@ -136,7 +123,7 @@ def write(session: Session, outcomes: Iterable[Outcome], *, repeat_is_safe: bool
     found = list(outcomes)
     if not found:
         return
-    session.connection().execute(_WRITE, [_new_values(outcome, repeat_is_safe) for outcome in found])
+    run_many(session, _WRITE, [_new_values(outcome, repeat_is_safe) for outcome in found])
     _mark_endpoints(session, [each.key for each in found if each.verdict is Verdict.BAD_ADDRESS])
     for outcome in found:
         if outcome.verdict is Verdict.OPTED_OUT:
@@ -149,8 +136,6 @@ def give_back(session: Session, claim: Claim, in_flight: Iterable[int], *, due_a
     Args:
         due_at: when the batch may be claimed again, if rows of it are left.
     """
-    batch = session.get_one(Batch, claim.batch_id, populate_existing=True)
-    mine = _rows_of(batch)
     keys = list(in_flight)
     for start in range(0, len(keys), 500):
         session.execute(
@@ -160,8 +145,8 @@ def give_back(session: Session, claim: Claim, in_flight: Iterable[int], *, due_a
             )
             .values(state=DeliveryState.UNKNOWN, reason="no_result")
         )
-    _back_to_planned(session, mine)
-    _settle(session, batch, due_at)
+    _back_to_planned(session, claim)
+    _settle(session, claim.batch_id, claim, due_at)
 
 
 def recover(session: Session, directory: Path, safe_channels: Iterable[str]) -> dict[str, int]:
@@ -189,8 +174,8 @@ def recover(session: Session, directory: Path, safe_channels: Iterable[str]) -> 
                 .values(state=state, reason="crash")
             )
         )
-        counts["planned"] += _back_to_planned(session, _rows_of(batch))
-        _settle(session, batch, None)
+        counts["planned"] += _back_to_planned(session, batch)
+        _settle(session, batch.id or 0, batch, None)
     return counts
 
 
@@ -335,20 +320,123 @@ def reopen(session: Session, keys: Sequence[int], due_at: datetime | None = None
             )
 
 
+# The statements of every batch, built once: building one takes longer than running it.
 _TABLE: Table = Delivery.__table__  # type: ignore[attr-defined]
+_BATCHES: Table = Batch.__table__  # type: ignore[attr-defined]
+_IN_BATCH = and_(
+    _TABLE.c.dispatch_id == bindparam("its_dispatch"),
+    _TABLE.c.channel == bindparam("its_channel"),
+    _TABLE.c.batch == bindparam("its_number"),
+)
+_TAKE_BATCH = (
+    update(_BATCHES)
+    .where(_BATCHES.c.id == bindparam("batch_id"), _BATCHES.c.state == BatchState.READY.value)
+    .values(
+        state=BatchState.CLAIMED.value, worker=bindparam("by"), claimed_at=bindparam("moment"), due_at=None
+    )
+)
+_TAKE_ROWS = (
+    update(_TABLE)
+    .where(_IN_BATCH, _TABLE.c.state == DeliveryState.PLANNED.value)
+    .values(state=DeliveryState.SENDING.value, attempts=_TABLE.c.attempts + 1, sent_at=bindparam("moment"))
+)
+_SAME = _BATCHES.alias("same")
+_BATCH = (
+    select(
+        _BATCHES.c.dispatch_id,
+        _BATCHES.c.channel,
+        _BATCHES.c.number,
+        col(Dispatch.statement_id),
+        col(Dispatch.list_id),
+        col(Dispatch.created_at),
+        col(Dispatch.started_at),
+        col(Dispatch.window_until),
+        select(func.count())
+        .where(_SAME.c.dispatch_id == _BATCHES.c.dispatch_id, _SAME.c.channel == _BATCHES.c.channel)
+        .scalar_subquery()
+        .label("total"),
+    )
+    .join(Dispatch, col(Dispatch.id) == _BATCHES.c.dispatch_id)
+    .where(_BATCHES.c.id == bindparam("batch_id"))
+)
+_SETTLE = (
+    update(_BATCHES)
+    .where(_BATCHES.c.id == bindparam("batch_id"))
+    .values(state=bindparam("new"), worker="", due_at=bindparam("due"))
+)
+_BACK_TO_PLANNED = (
+    update(_TABLE)
+    .where(_IN_BATCH, _TABLE.c.state == DeliveryState.SENDING.value)
+    .values(state=DeliveryState.PLANNED.value, attempts=_TABLE.c.attempts - 1)
+)
+_ANY_LEFT = select(_TABLE.c.id).where(_IN_BATCH, _TABLE.c.state.in_(TO_GO)).limit(1)
+# Written out, since the driver's bulk call knows of no values but the rows'.
+_IS_SENDING = _TABLE.c.state == literal_column(f"'{DeliveryState.SENDING.value}'")
 _WRITE = (
     update(_TABLE)
     .where(_TABLE.c.id == bindparam("key"))
     .values(
         # A receipt may have been faster than this write: it is not taken back.
-        state=case((_TABLE.c.state == DeliveryState.SENDING.value, bindparam("new")), else_=_TABLE.c.state),
-        reason=case((_TABLE.c.state == DeliveryState.SENDING.value, bindparam("why")), else_=_TABLE.c.reason),
+        state=case((_IS_SENDING, bindparam("new")), else_=_TABLE.c.state),
+        reason=case((_IS_SENDING, bindparam("why")), else_=_TABLE.c.reason),
         provider_id=func.coalesce(bindparam("id_there"), _TABLE.c.provider_id),
         code=bindparam("its_code"),
         detail=bindparam("says"),
         attempts=_TABLE.c.attempts - bindparam("uncounted"),
     )
 )
+
+
+@cache
+def _next(quiet: bool) -> Any:
+    """The query for the batch that goes next over the channel `over` at `moment`."""
+    held = exists().where(
+        col(ChannelHold.dispatch_id) == col(Batch.dispatch_id), col(ChannelHold.channel) == col(Batch.channel)
+    )
+    query = (
+        select(col(Batch.id))
+        .join(Dispatch, col(Dispatch.id) == col(Batch.dispatch_id))
+        .where(
+            col(Batch.channel) == bindparam("over"),
+            col(Batch.state) == BatchState.READY,
+            or_(col(Batch.due_at).is_(None), col(Batch.due_at) <= bindparam("moment")),
+            col(Dispatch.state) == DispatchState.SENDING,
+            or_(col(Dispatch.window_until).is_(None), col(Dispatch.window_until) > bindparam("moment")),
+            ~held,
+        )
+        .order_by(col(Batch.priority), col(Batch.dispatch_id), col(Batch.number))
+        .limit(1)
+    )
+    return query.where(col(Dispatch.urgent).is_(True)) if quiet else query
+
+
+def _addressed() -> Any:
+    """What a `Row` holds of deliveries."""
+    return (
+        select(
+            col(Delivery.id),
+            col(Endpoint.id),
+            col(Endpoint.address),
+            col(Contact.name),
+            col(Delivery.language),
+            col(Delivery.attempts),
+        )
+        .join(Endpoint, col(Endpoint.id) == col(Delivery.endpoint_id))
+        .join(Contact, col(Contact.id) == col(Delivery.contact_id))
+    )
+
+
+@lru_cache(maxsize=32)
+def _taken(list_id: int | None) -> Any:
+    """The query for the rows of a claimed batch, each with why it may not be sent now."""
+    refusal = case(
+        (~audience.may_write(list_id), audience.Skip.OPTED_OUT.value),
+        (col(Endpoint.state) == EndpointState.BAD, audience.Skip.BAD_ADDRESS.value),
+        else_=None,
+    )
+    sending = col(Delivery.state) == DeliveryState.SENDING
+    return _addressed().add_columns(refusal).where(_IN_BATCH, sending).order_by(col(Delivery.id))
+
 
 _AFTER = {
     Verdict.ACCEPTED: DeliveryState.ACCEPTED,
@@ -364,19 +452,26 @@ _AFTER = {
 _UNCOUNTED = {Verdict.THROTTLED, Verdict.MISCONFIGURED}
 
 
-def _new_values(outcome: Outcome, repeat_is_safe: bool) -> dict[str, Any]:
-    state = _AFTER[outcome.verdict]
+@cache
+def _after(verdict: Verdict, repeat_is_safe: bool) -> tuple[str, str, int]:
+    """State, reason, and attempts not to count, after a verdict."""
+    state = _AFTER[verdict]
     if state is DeliveryState.UNKNOWN and repeat_is_safe:
         state = DeliveryState.PLANNED
     settled = state in {DeliveryState.ACCEPTED, DeliveryState.PLANNED}
+    return state.value, "" if settled else verdict.value, int(verdict in _UNCOUNTED)
+
+
+def _new_values(outcome: Outcome, repeat_is_safe: bool) -> dict[str, Any]:
+    state, reason, uncounted = _after(outcome.verdict, repeat_is_safe)
     return {
         "key": outcome.key,
-        "new": state.value,
-        "why": "" if settled else outcome.verdict.value,
+        "new": state,
+        "why": reason,
         "id_there": outcome.provider_id,
         "its_code": outcome.code,
         "says": outcome.detail[:300],
-        "uncounted": int(outcome.verdict in _UNCOUNTED),
+        "uncounted": uncounted,
     }
 
 
@@ -390,49 +485,29 @@ def _mark_endpoints(session: Session, keys: Sequence[int]) -> None:
         )
 
 
-def _skip_those_who_said_no(session: Session, dispatch: Dispatch, mine: Any) -> None:
-    said_no = exists().where(
-        col(Endpoint.id) == col(Delivery.endpoint_id), ~audience.may_write(dispatch.list_id)
-    )
-    bad = exists().where(
-        col(Endpoint.id) == col(Delivery.endpoint_id), col(Endpoint.state) == EndpointState.BAD
-    )
-    for condition, reason in ((said_no, audience.Skip.OPTED_OUT), (bad, audience.Skip.BAD_ADDRESS)):
+def _skip_those_who_said_no(session: Session, batch: Any) -> list[Row]:
+    """Consent and addresses asked again; returns the rows that may go."""
+    rows: list[Row] = []
+    refused: dict[str, list[int]] = {}
+    for *values, refusal in session.execute(_taken(batch.list_id), _place(batch)):
+        if refusal is None:
+            rows.append(Row._make(values))
+        else:
+            refused.setdefault(refusal, []).append(values[0])
+    for reason, keys in refused.items():
         session.execute(
-            update(Delivery)
-            .where(mine, col(Delivery.state) == DeliveryState.PLANNED, condition)
-            .values(state=DeliveryState.SKIPPED, reason=reason.value)
+            update(_TABLE)
+            .where(_TABLE.c.id.in_(keys))
+            .values(state=DeliveryState.SKIPPED.value, reason=reason, attempts=_TABLE.c.attempts - 1)
         )
+    return rows
 
 
-def _addressed() -> Any:
-    return (
-        select(
-            col(Delivery.id),
-            col(Endpoint.id),
-            col(Endpoint.address),
-            col(Contact.name),
-            col(Delivery.language),
-            col(Delivery.attempts),
-        )
-        .join(Endpoint, col(Endpoint.id) == col(Delivery.endpoint_id))
-        .join(Contact, col(Contact.id) == col(Delivery.contact_id))
-    )
+def _named_by_household(rows: Sequence[Row], names: Mapping[int, str]) -> list[Row]:
+    return [row._replace(name=names.get(row.key, row.name)) for row in rows]
 
 
-def _claimed_rows(session: Session, batch: Batch, *, per_household: bool) -> list[Row]:
-    query = _addressed().where(_rows_of(batch), col(Delivery.state) == DeliveryState.SENDING)
-    rows = [Row(*values) for values in session.execute(query.order_by(col(Delivery.id)))]
-    if not per_household:
-        return rows
-    names = _household_names(session, batch)
-    return [
-        Row(row.key, row.endpoint_id, row.address, names.get(row.key, row.name), row.language, row.attempt)
-        for row in rows
-    ]
-
-
-def _household_names(session: Session, batch: Batch) -> dict[int, str]:
+def _household_names(session: Session, batch: _Placed) -> dict[int, str]:
     """Whom a household's letter is addressed to: up to two names; more are named by nobody."""
     there = Endpoint.__table__.alias("there")  # type: ignore[attr-defined]
     other = Delivery.__table__.alias("other")  # type: ignore[attr-defined]
@@ -462,12 +537,7 @@ def _household_names(session: Session, batch: Batch) -> dict[int, str]:
     return {key: "\n".join(names) if len(names) <= 2 else "" for key, names in found.items()}
 
 
-def _batch_count(session: Session, batch: Batch) -> int:
-    same = and_(col(Batch.dispatch_id) == batch.dispatch_id, col(Batch.channel) == batch.channel)
-    return int(session.execute(select(func.count()).select_from(Batch).where(same)).scalar_one())
-
-
-def _rows_of(batch: Batch) -> Any:
+def _rows_of(batch: _Placed) -> Any:
     return and_(
         col(Delivery.dispatch_id) == batch.dispatch_id,
         col(Delivery.channel) == batch.channel,
@@ -479,27 +549,39 @@ def _among(keys: Iterable[int]) -> Any:
     return col(Delivery.id).in_(list(keys))
 
 
-def _back_to_planned(session: Session, mine: Any) -> int:
-    return _changed(
-        session.execute(
-            update(Delivery)
-            .where(mine, col(Delivery.state) == DeliveryState.SENDING)
-            .values(state=DeliveryState.PLANNED, attempts=col(Delivery.attempts) - 1)
-        )
-    )
+class _Placed(Protocol):
+    """A batch, however it was read."""
+
+    @property
+    def dispatch_id(self) -> int: ...
+    @property
+    def channel(self) -> str: ...
+    @property
+    def number(self) -> int: ...
 
 
-def _settle(session: Session, batch: Batch, due_at: datetime | None) -> None:
-    left = session.execute(
-        select(col(Delivery.id)).where(_rows_of(batch), col(Delivery.state).in_(TO_GO)).limit(1)
-    ).first()
-    batch.state = BatchState.READY if left else BatchState.DONE
-    batch.worker, batch.due_at = "", due_at if left else None
-    session.add(batch)
-    session.flush()
-    dispatch = session.get_one(Dispatch, batch.dispatch_id, populate_existing=True)
-    if left and dispatch.state == DispatchState.STOPPED:  # a person stopped it while this was in hand
-        skip_rest(session, dispatch)
+def _place(batch: _Placed) -> dict[str, Any]:
+    """Names a batch's rows to the statements above."""
+    return {
+        "its_dispatch": batch.dispatch_id,
+        "its_channel": batch.channel,
+        "its_number": batch.number,
+    }
+
+
+def _back_to_planned(session: Session, batch: _Placed) -> int:
+    return _changed(session.execute(_BACK_TO_PLANNED, _place(batch)))
+
+
+def _settle(session: Session, batch_id: int, batch: _Placed, due_at: datetime | None) -> None:
+    left = session.execute(_ANY_LEFT, _place(batch)).first()
+    state = BatchState.READY if left else BatchState.DONE
+    due = due_at if left else None
+    session.execute(_SETTLE, {"batch_id": batch_id, "new": state.value, "due": due})
+    if left:
+        dispatch = session.get_one(Dispatch, batch.dispatch_id, populate_existing=True)
+        if dispatch.state == DispatchState.STOPPED:  # a person stopped it while this was in hand
+            skip_rest(session, dispatch)
 
 
 def _changed(result: Any) -> int:

@@ -103,7 +103,6 @@ class Delivery(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("dispatch_id", "endpoint_id"),
         Index("ix_delivery_batch", "dispatch_id", "channel", "batch"),
-        Index("ix_delivery_progress", "dispatch_id", "channel", "language", "state"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
