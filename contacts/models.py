@@ -29,6 +29,7 @@ class ListKind(StrEnum):
 
     OPT_IN = "opt_in"
     EXCLUSION = "exclusion"  # people whom a dispatch leaves out: families affected, staff, press
+    REMOVED = "removed"  # nobody is on it; what was said about it stays on record
 
 
 class Basis(StrEnum):
