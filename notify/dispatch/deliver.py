@@ -21,7 +21,7 @@ from notify.settings import SendingSettings
 
 log = structlog.get_logger()
 
-WRITE_EVERY = 500  # outcomes
+WRITE_EVERY = 1000  # outcomes
 WRITE_AFTER = 0.25  # seconds, so that progress shows on slow channels
 # So many rows in succession that were not accepted: the provider is down, and the rest can wait.
 DOWN_AFTER = 20

@@ -489,11 +489,11 @@ def _skip_those_who_said_no(session: Session, batch: Any) -> list[Row]:
     """Consent and addresses asked again; returns the rows that may go."""
     rows: list[Row] = []
     refused: dict[str, list[int]] = {}
-    for *values, refusal in session.execute(_taken(batch.list_id), _place(batch)):
-        if refusal is None:
-            rows.append(Row._make(values))
+    for found in session.execute(_taken(batch.list_id), _place(batch)):
+        if found[-1] is None:
+            rows.append(Row._make(found[:-1]))
         else:
-            refused.setdefault(refusal, []).append(values[0])
+            refused.setdefault(found[-1], []).append(found[0])
     for reason, keys in refused.items():
         session.execute(
             update(_TABLE)
