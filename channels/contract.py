@@ -74,6 +74,7 @@ class ApprovedText:
     body: str  # Markdown (CommonMark); raw HTML in it is text
     actions: tuple[Action, ...] = ()
     url: str = ""  # the page with the full text in this language
+    is_answer: bool = False  # to one resident who has just asked: no line about why and how to stop
 
 
 class CannotCompose(ValueError):

@@ -14,6 +14,7 @@ import secrets
 import tomllib
 from datetime import time
 from functools import cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -67,6 +68,19 @@ def _tag(language: str) -> str:
     return language
 
 
+def _origin(origin: str) -> str:
+    if not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", origin):
+        raise ValueError("write the start of a page's address and no more, like https://www.city.example")
+    return origin
+
+
+def _network(network: str) -> str:
+    try:
+        return str(ip_network(network, strict=False))
+    except ValueError:
+        raise ValueError("write an IP address or a network, like 10.0.0.5 or 10.0.0.0/8") from None
+
+
 class CitySettings(BaseModel):
     """The city that speaks."""
 
@@ -81,6 +95,9 @@ class CitySettings(BaseModel):
     languages: list[Annotated[str, AfterValidator(_tag)]] = Field(
         default_factory=lambda: ["en"], min_length=1
     )
+    areas: list[Annotated[str, Field(min_length=1, max_length=60)]] = Field(
+        default_factory=list
+    )  # neighbourhoods or postal areas that residents may choose from
     currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
     quiet_from: time | None = time(21, 0)  # no text message between these, local time (R10)
     quiet_until: time | None = time(8, 0)
@@ -109,6 +126,19 @@ class ApiSettings(BaseModel):
 
     requests_per_minute: int = Field(default=600, ge=1)  # of one key, in one process
     upload_megabytes: int = Field(default=200, ge=1)  # of one sheet
+
+
+class WebSettings(BaseModel):
+    """Residents' pages: who may embed them, and how often somebody may sign up."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    embed_origins: list[Annotated[str, AfterValidator(_origin)]] = Field(default_factory=list)
+    trusted_proxies: list[Annotated[str, AfterValidator(_network)]] = Field(default_factory=list)
+    signups_per_hour: int = Field(default=30, ge=1)  # from one IP address; a library has one for all
+    all_signups_per_hour: int = Field(default=1000, ge=1)  # from all together: each costs a message
+    confirmations_per_day: int = Field(default=3, ge=1)  # to one address
+    confirm_within_days: int = Field(default=7, ge=1, le=90)
 
 
 class Ground(BaseSettings):
