@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
+import re
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -28,24 +28,29 @@ from channels.contract import (
     Finding,
     Message,
     MissingSettings,
+    NoInvitation,
     Outcome,
     Rendering,
+    Reply,
+    Take,
     Verdict,
 )
-from channels.pacing import fan_out
-from channels.telegram import callbacks, checks
+from channels.pacing import Pacer, fan_out
+from channels.telegram import callbacks, checks, commands, polling
 from channels.telegram.codes import is_entity_trouble, meaning
 from channels.telegram.composing import Entity, Formatted, compose
+from channels.telegram.conversing import Conversing
 from channels.telegram.http import ApiRefusal, NeverSent, NoAnswer, telegram_bot
-from channels.telegram.settings import TelegramSettings
+from channels.telegram.settings import TelegramSettings, Updates
+from channels.telegram.turns import GROUP_PAUSE
 
 _log = logging.getLogger(__name__)
 
 _NO_PREVIEW = LinkPreviewOptions(is_disabled=True)  # else Telegram would fetch the links and show pictures
-_GROUP_PAUSE = 3.0  # seconds between messages to one group: 20 a minute (R12)
 _TRIES = 4  # for each part after the first one
 _LONGEST_WAIT = 30.0  # seconds, between these tries
 _MIGRATED = "migrated"
+_PAYLOAD = re.compile(r"[A-Za-z0-9_-]{1,64}")  # https://core.telegram.org/bots/features#deep-linking
 
 
 class TelegramChannel:
@@ -74,10 +79,14 @@ class TelegramChannel:
         self.rate = settings.rate
         self._open = AsyncExitStack()
         self._bot: Bot | None = None
+        self._name = ""  # the bot's own, as soon as Telegram has told it
+        # Statements and answers share it: the rate holds for the sum of both (R12).
+        self._pacer = Pacer(settings.rate, burst=max(settings.rate / 10, 1.0))
+        self._conversing = Conversing(self._pacer, settings.pause)
 
     async def __aenter__(self) -> Self:
         """Open the session to Telegram; connections are made when messages leave."""
-        self._bot = await self._open.enter_async_context(telegram_bot(self.settings))
+        self._bot = await self._open.enter_async_context(telegram_bot(self.settings, wait=polling.LONG))
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -106,40 +115,85 @@ class TelegramChannel:
         if chat is None:
             return Outcome(message.key, Verdict.BAD_ADDRESS, detail="A chat id is a whole number")
         parts = [part for rendering in message.renderings for part in _parts(rendering)]
-        return await _Delivery(self._bot, message.key, chat, self.settings.pause).send(parts)
+        delivery = _Delivery(self._bot, message.key, chat, self._pacer, self.settings.pause)
+        return await delivery.send(parts)
 
     async def reconcile(self, message: Message, since: datetime) -> Outcome | None:  # noqa: ARG002
         """None: the Bot API has no way to ask for messages that were sent."""
         return None
 
     def read_callback(self, request: CallbackRequest) -> Sequence[Event]:
-        """Read a resident's message or that the bot was blocked.
+        """Read a resident's message, a pressed button, that the bot was blocked, or that a group moved.
 
         Raises:
             CallbackRefused: the webhook's secret is missing or wrong.
         """
-        return callbacks.read(request, self.settings.secret)
+        return callbacks.read(request, self.settings.secret, self._name)
 
-    def answer(self, event: Event, text: str) -> Answer:
-        """The reply to a callback, which Telegram takes as a call of sendMessage.
+    def answer(self, event: Event, text: str) -> Answer:  # noqa: ARG002
+        """An empty reply to a callback: residents are answered by `converse`, webhook or not."""
+        return Answer("application/json", b"{}")
 
-        https://core.telegram.org/bots/api#making-requests-when-getting-updates
+    async def converse(self, event: Event, replies: Sequence[Reply]) -> None:
+        """Answer a resident, with buttons; see `channels.contract.Conversing`."""
+        if _chat_id(event.address) is not None:
+            async with self._speaking() as bot:
+                await self._conversing.answer(bot, event, replies)
+
+    async def invite(self, payload: str) -> str:
+        """A link that opens a chat with the bot, whose /start brings the payload.
+
+        Raises:
+            ValueError: more than 64 characters, or others than letters, digits, _ and -.
+            NoInvitation: Telegram does not tell the bot's name.
         """
-        chat = _chat_id(event.address)
-        if not text or event.answered or chat is None:
-            return Answer("application/json", b"{}")
-        call = {"method": "sendMessage", "chat_id": chat, "text": text}
-        return Answer("application/json", json.dumps(call, ensure_ascii=False).encode())
+        if not _PAYLOAD.fullmatch(payload):
+            raise ValueError("A link to the bot carries 1 to 64 letters, digits, _ and -.")
+        try:
+            async with self._speaking() as bot:
+                name = await self._named(bot)
+        except TelegramError as error:
+            raise NoInvitation(
+                f"Telegram does not tell the bot's name ({type(error).__name__}). See `notify doctor`."
+            ) from None
+        return f"https://t.me/{name}?start={payload}"
+
+    @property
+    def fetches(self) -> bool:
+        """Whether the hub asks for updates instead of being called."""
+        return checks.mode(self.settings, self.city) is Updates.POLLING
+
+    async def fetch(self, take: Take) -> None:
+        """Fetch updates until cancelled; see `channels.contract.Fetching`."""
+        async with self._speaking() as bot:
+            await polling.Poller(bot, self._name, take).run()
 
     async def check(self) -> Sequence[Finding]:
-        """Look at the token and the webhook; nothing is sent."""
+        """Look at the token and at how updates come; nothing is sent, and none is fetched."""
         return await checks.run(self.settings, self.city)
 
     async def announce(self) -> None:
-        """Tell Telegram where to call the hub, as /start and /stop need it; `check` tells why it did not."""
-        if self._bot is not None and checks.can_be_called(self.city):
-            with contextlib.suppress(TelegramError):
-                await checks.register(self._bot, self.settings, self.city)
+        """Tell Telegram how updates are to come and which commands there are; `check` tells why it did not."""
+        if self._bot is None:
+            return
+        with contextlib.suppress(TelegramError):
+            await checks.arrange(self._bot, self.settings, self.city)
+            await self._named(self._bot)
+            await commands.register(self._bot, self.city.languages)
+
+    async def _named(self, bot: Bot) -> str:
+        if not self._name:
+            self._name = (await bot.get_me()).username or ""
+        return self._name
+
+    @asynccontextmanager
+    async def _speaking(self) -> AsyncIterator[Bot]:
+        """The open bot; where the channel is not open, one for the length of the block."""
+        if self._bot is not None:
+            yield self._bot
+            return
+        async with telegram_bot(self.settings, wait=polling.LONG) as bot:
+            yield bot
 
 
 def _parts(rendering: Rendering) -> tuple[Formatted, ...]:
@@ -171,11 +225,12 @@ class _Failure:
 class _Delivery:
     """One statement on its way to one chat, part after part."""
 
-    def __init__(self, bot: Bot | None, key: int, chat: int, pause: float) -> None:
+    def __init__(self, bot: Bot | None, key: int, chat: int, pacer: Pacer, pause: float) -> None:
         self.bot = bot
         self.key = key
         self.chat = chat
-        self.pause = pause if chat > 0 else pause * _GROUP_PAUSE
+        self.pacer = pacer
+        self.pause = pause if chat > 0 else pause * GROUP_PAUSE
         self.ids: list[str] = []
         self.moved = False
 
@@ -190,15 +245,23 @@ class _Delivery:
             Verdict.ACCEPTED,
             provider_id=",".join(self.ids),
             code=_MIGRATED if self.moved else None,
-            detail=f"The group has a new chat id: {self.chat}" if self.moved else "",
+            detail="The group has a new chat id" if self.moved else "",
+            moved_to=self._moved_to,
         )
+
+    @property
+    def _moved_to(self) -> str:
+        return str(self.chat) if self.moved else ""
 
     def _failed(self, failure: _Failure, total: int) -> Outcome:
         if not self.ids:
-            return Outcome(self.key, failure.verdict, None, failure.code, failure.detail, failure.retry_after)
+            return Outcome(
+                self.key, failure.verdict, None, failure.code, failure.detail, failure.retry_after,
+                moved_to=self._moved_to,
+            )  # fmt: skip
         verdict = failure.verdict if failure.verdict is Verdict.OPTED_OUT else Verdict.UNKNOWN
         detail = f"{len(self.ids)} of {total} messages arrived, then: {failure.detail}"
-        return Outcome(self.key, verdict, ",".join(self.ids), failure.code, detail)
+        return Outcome(self.key, verdict, ",".join(self.ids), failure.code, detail, moved_to=self._moved_to)
 
     async def _insist(self, part: Formatted) -> _Failure | None:
         """Send a later part, and try again while it may still pass."""
@@ -228,6 +291,7 @@ class _Delivery:
     async def _post(self, part: Formatted) -> None:
         if self.bot is None:
             raise RuntimeError("The Telegram channel is not open.")
+        await self.pacer.take()
         message = await self.bot.send_message(
             self.chat,
             part.text,

@@ -9,17 +9,19 @@ from channels.net import leads_to_loopback
 from channels.telegram.callbacks import ALLOWED_UPDATES
 from channels.telegram.codes import meaning
 from channels.telegram.http import ApiRefusal, NeverSent, NoAnswer, telegram_bot
-from channels.telegram.settings import TelegramSettings
+from channels.telegram.settings import TelegramSettings, Updates
 
 PATH = "/hooks/telegram"
 
 _CONNECTION = "Telegram connection"
 _WEBHOOK = "Telegram webhook"
+_POLLING = "Telegram polling"
 _TOKEN = "Telegram token"  # noqa: S105 - a heading
+_START = "Start `notify run`: it tells Telegram."
 
 
 async def run(settings: TelegramSettings, city: City) -> list[Finding]:
-    """Call getMe and getWebhookInfo; nothing is sent."""
+    """Call getMe and getWebhookInfo; nothing is sent, and no update is fetched."""
     async with telegram_bot(settings) as bot:
         try:
             me = await bot.get_me()
@@ -34,36 +36,67 @@ async def run(settings: TelegramSettings, city: City) -> list[Finding]:
         except (NeverSent, NoAnswer) as error:
             cure = "Check NOTIFY_TELEGRAM__API_BASE, and that this machine may reach it."
             return [Finding(Level.ERROR, _CONNECTION, f"Telegram does not answer ({error}).", cure)]
-    return [Finding(Level.OK, _TOKEN, f"The bot is @{me.username}."), *_webhook(webhook, city)]
+    found = Finding(Level.OK, _TOKEN, f"The bot is @{me.username}.")
+    if mode(settings, city) is Updates.POLLING:
+        return [found, _polling(webhook)]
+    return [found, _webhook(webhook, settings, city)]
 
 
-def _webhook(info: WebhookInfo, city: City) -> list[Finding]:
+def _polling(info: WebhookInfo) -> Finding:
+    if info.url:
+        message = "Telegram calls a webhook, so the hub cannot fetch what residents say."
+        cure = (
+            "Start `notify run`: it ends the webhook. Was it another hub's? Give this one a bot of its own."
+        )
+        return Finding(Level.ERROR, _POLLING, message, cure)
+    if info.pending_update_count:
+        message = f"{info.pending_update_count} messages of residents wait to be fetched."
+        return Finding(
+            Level.WARNING, _POLLING, message, "Start `notify run`, or look into its log if it runs."
+        )
+    return Finding(Level.OK, _POLLING, "The hub fetches what residents say; none of it waits.")
+
+
+def _webhook(info: WebhookInfo, settings: TelegramSettings, city: City) -> Finding:
     """Without the webhook nobody can join, and /stop is not heard (R15)."""
-    if not can_be_called(city):
+    if not can_be_called(settings, city):
         message = "Telegram cannot call the hub, so /start and /stop do not reach it."
-        return [Finding(Level.ERROR, _WEBHOOK, message, "Set NOTIFY_PUBLIC_URL to the hub's https address.")]
+        cure = "Set NOTIFY_PUBLIC_URL to the hub's https address, or NOTIFY_TELEGRAM__UPDATES=polling."
+        return Finding(Level.ERROR, _WEBHOOK, message, cure)
     if info.url != city.public_url + PATH:
         message = "Telegram does not call this hub." if info.url else "Telegram was not told where to call."
-        return [Finding(Level.ERROR, _WEBHOOK, message, "Start `notify run`: it tells Telegram.")]
+        return Finding(Level.ERROR, _WEBHOOK, message, _START)
+    if not set(ALLOWED_UPDATES) <= set(info.allowed_updates):
+        return Finding(Level.ERROR, _WEBHOOK, "Telegram does not tell the hub about pressed buttons.", _START)
     if info.last_error_message:
         cure = "Check that the hub's address can be reached from the internet, with a valid certificate."
-        return [
-            Finding(Level.WARNING, _WEBHOOK, f"Telegram's last call failed: {info.last_error_message}.", cure)
-        ]
-    return [Finding(Level.OK, _WEBHOOK, "Telegram calls this hub.")]
+        message = f"Telegram's last call failed: {info.last_error_message}."
+        return Finding(Level.WARNING, _WEBHOOK, message, cure)
+    return Finding(Level.OK, _WEBHOOK, "Telegram calls this hub.")
 
 
-def can_be_called(city: City) -> bool:
+def mode(settings: TelegramSettings, city: City) -> Updates:
+    """How updates come: as the settings say, else by webhook where Telegram can call the hub."""
+    if settings.updates is not None:
+        return settings.updates
+    return Updates.WEBHOOK if can_be_called(settings, city) else Updates.POLLING
+
+
+def can_be_called(settings: TelegramSettings, city: City) -> bool:
     """Whether Telegram, or its stand-in on this machine, can call the hub at its public address."""
-    return city.public_url.startswith("https://") or leads_to_loopback(city.public_url)
+    both_here = leads_to_loopback(city.public_url) and leads_to_loopback(settings.api_base)
+    return city.public_url.startswith("https://") or both_here
 
 
-async def register(bot: Bot, settings: TelegramSettings, city: City) -> None:
-    """Tell Telegram where to call; what waits there is kept.
+async def arrange(bot: Bot, settings: TelegramSettings, city: City) -> None:
+    """Tell Telegram how updates are to come; what waits there is kept.
 
     Raises:
         ApiRefusal, NeverSent, NoAnswer: Telegram did not take it.
     """
-    await bot.set_webhook(
-        city.public_url + PATH, secret_token=settings.secret, allowed_updates=ALLOWED_UPDATES
-    )
+    if mode(settings, city) is Updates.POLLING:
+        await bot.delete_webhook()
+    elif can_be_called(settings, city):
+        await bot.set_webhook(
+            city.public_url + PATH, secret_token=settings.secret, allowed_updates=ALLOWED_UPDATES
+        )

@@ -36,6 +36,9 @@ BAD_ADDRESS: Mapping[str, str] = {
 
 _ENTITY_TROUBLE = ("can't parse entities", "can't parse messageentity", "entity beginning at", "entity_")
 
+_NO_CHANGE = "message is not modified"
+_UNEDITABLE = ("message to edit not found", "message can't be edited", "message_id_invalid")
+
 _UNKNOWN_BOT = (
     "Telegram does not know this bot: copy the token from @BotFather to NOTIFY_TELEGRAM__TOKEN,"
     " and look at NOTIFY_TELEGRAM__API_BASE"
@@ -48,6 +51,16 @@ _NOT_TAKEN = frozenset({500, 503})
 def is_entity_trouble(status: int, description: str) -> bool:
     """Whether Telegram could not read the entities of a message, which is a defect of ours (R15)."""
     return status == 400 and any(words in description.lower() for words in _ENTITY_TROUBLE)
+
+
+def is_no_change(status: int, description: str) -> bool:
+    """Whether a message already says what it was to be changed to."""
+    return status == 400 and _NO_CHANGE in description.lower()
+
+
+def is_uneditable(status: int, description: str) -> bool:
+    """Whether a message cannot be changed any more: it is too old, or gone."""
+    return status == 400 and any(words in description.lower() for words in _UNEDITABLE)
 
 
 def meaning(status: int, description: str) -> tuple[Verdict, str]:

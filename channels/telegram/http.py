@@ -24,6 +24,7 @@ from yarl import URL
 from channels.telegram.settings import TelegramSettings
 
 _HEADERS = {"Content-Type": "application/json"}
+_FETCHING = 2  # connections: one that waits for news, one for its successor
 _DEFAULT_PAUSE = 5.0  # seconds, where Telegram does not say how long to wait
 
 
@@ -172,16 +173,22 @@ class _DiscreetBot(Bot):
 
 
 @asynccontextmanager
-async def telegram_bot(settings: TelegramSettings) -> AsyncIterator[Bot]:
-    """The library's bot on a session that closes with the block. It does not call Telegram to open."""
+async def telegram_bot(settings: TelegramSettings, *, wait: float = 0.0) -> AsyncIterator[Bot]:
+    """The library's bot on a session that closes with the block. It does not call Telegram to open.
+
+    Args:
+        settings: whose token and time-outs.
+        wait: seconds that Telegram may let `get_updates` wait for news.
+    """
     # Below WARNING the library logs the token, the chat ids and the texts.
     logging.getLogger("telegram").setLevel(logging.WARNING)
     request = AiohttpRequest(settings.concurrency, settings.timeout)
+    fetching = AiohttpRequest(_FETCHING, settings.timeout + wait)
     bot = _DiscreetBot(
         settings.token.get_secret_value(),
         base_url=f"{settings.api_base}/bot",
         request=request,
-        get_updates_request=request,
+        get_updates_request=fetching,
     )
-    async with request:
+    async with request, fetching:
         yield bot

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from enum import StrEnum
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -42,6 +43,13 @@ def _api_base(value: str) -> str:
     return value.rstrip("/")
 
 
+class Updates(StrEnum):
+    """How the hub hears what residents say to the bot."""
+
+    WEBHOOK = "webhook"  # Telegram calls the hub
+    POLLING = "polling"  # the hub asks Telegram, again and again
+
+
 class TelegramSettings(BaseModel):
     """What it takes to send messages as a Telegram bot."""
 
@@ -53,6 +61,8 @@ class TelegramSettings(BaseModel):
     api_base: Annotated[str, AfterValidator(_api_base)] = TELEGRAM
     # Sent by Telegram with every callback; left out, it is derived from the token.
     webhook_secret: Annotated[SecretStr | None, AfterValidator(_webhook_secret)] = None
+    # Left out: the webhook where Telegram can call the hub, else polling.
+    updates: Updates | None = None
     rate: float = Field(default=30, ge=0, allow_inf_nan=False)  # messages a second (R12)
     concurrency: int = Field(default=64, ge=1, le=1000)
     timeout: float = Field(default=20, gt=0, le=300)  # seconds to connect, and again to answer

@@ -12,6 +12,7 @@ import templates
 from channels.sms import keywords
 from channels.sms.keywords import Meaning
 from channels.sms.segments import alphabet_of
+from channels.telegram.commands import COMMANDS
 
 LANGUAGES = templates.languages()
 TRANSLATED = [language for language in LANGUAGES if language != "en"]
@@ -34,6 +35,8 @@ SAMPLE = {
     "date": "1",
     "page": "1",
     "pages": "2",
+    "list": "Weekly news",
+    "language": "Español",
 }
 # What stays as it is in every script: keywords, Telegram's commands, the names of techniques.
 SHARED = r"\{\w+\}|/\w+|(STOP|START|HELP|SMS)(?![A-Z])"
@@ -93,7 +96,16 @@ def test_telegram_tells_both_commands(language: str) -> None:
     words = templates.phrases(language)
     assert "/stop" in words["telegram_started"]
     assert "/start" in words["telegram_stopped"]
-    assert {"/stop", "/start"} <= set(re.findall(r"/[a-z]+", words["telegram_help"]))
+    assert "/stop" in words["telegram_joined"]
+    commands = {f"/{command}" for command in COMMANDS} - {"/help"}
+    assert set(re.findall(r"/[a-z]+", words["telegram_help"])) == commands
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_telegram_takes_the_descriptions_of_its_commands(language: str) -> None:
+    """https://core.telegram.org/bots/api#botcommand: 1 to 256 characters; a short line fits on a phone."""
+    words = templates.phrases(language)
+    assert all(len(words[f"telegram_command_{command}"]) <= 40 for command in COMMANDS)
 
 
 @pytest.mark.parametrize("language", ["en", "es", "pt", "fr", "ht", "sw", "so", "fil"])
