@@ -66,6 +66,7 @@ class Staff(SQLModel, table=True):
     email: str = Field(unique=True)
     name: str = ""
     roles: str = ""  # "author approver"
+    languages: str = ""  # that a translator reads, BCP 47: "es pt-BR"; empty: nobody has said
     password_hash: str = Field(default="", repr=False)
     active: bool = True
     created_at: datetime = Field(default_factory=now, sa_type=Moment)

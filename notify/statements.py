@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import JSON, Index, UniqueConstraint
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from channels.contract import Action
@@ -114,6 +114,8 @@ class Statement(SQLModel, table=True):
     playbook: str = ""
     state: str = State.DRAFT
     revision: int = 1
+    # What a language without an approved translation means, set when it is submitted; see `missing`.
+    missing: dict[str, str] = Field(default_factory=dict, sa_type=JSON)
     author_id: int = Field(foreign_key="staff.id")
     created_at: datetime = Field(default_factory=now, sa_type=Moment)
     withdrawn_at: datetime | None = Field(default=None, sa_type=Moment)
