@@ -72,6 +72,7 @@ class ChatMessage(Item):
     text: str = field(repr=False)
     entities: list[dict[str, Any]] = field(default_factory=list, repr=False)  # as the Bot API writes them
     attachment: str = ""  # the kind of a file that came along
+    keyboard: list[list[dict[str, Any]]] = field(default_factory=list, repr=False)  # rows of buttons under it
 
 
 AnyItem = TypeVar("AnyItem", bound=Item)

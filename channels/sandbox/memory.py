@@ -23,6 +23,7 @@ class _Memory:
     chats: list[ChatMessage]
     opted_out: set[str] = field(default_factory=set)  # numbers that answered STOP
     blocked: set[str] = field(default_factory=set)  # chats that blocked the bot
+    languages: dict[str, str] = field(default_factory=dict)  # of residents' Telegram clients
 
 
 _ADAPTER = TypeAdapter(_Memory)
@@ -37,6 +38,7 @@ def save(sandbox: Sandbox) -> Path:
         list(sandbox.chats),
         sandbox.provider.opted_out,
         sandbox.bots.blocked,
+        sandbox.bots.languages,
     )
     part = path.with_suffix(".part")
     part.write_bytes(_ADAPTER.dump_json(kept))
@@ -55,7 +57,8 @@ def restore(sandbox: Sandbox) -> None:
     for mail in kept.mail:
         sandbox.mail.add(mail)
     for message in kept.chats:
-        sandbox.chats.add(message)
+        sandbox.bots.remember(message)
     sandbox.provider.opted_out |= kept.opted_out
     sandbox.bots.blocked |= kept.blocked
+    sandbox.bots.languages |= kept.languages
     sandbox.numbers.skip(max((item.number for item in (*kept.sms, *kept.mail, *kept.chats)), default=0))

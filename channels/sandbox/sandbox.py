@@ -96,6 +96,7 @@ class Sandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.provider.stop()
+        await self.bots.updates.stop()
         await self.relay.stop()
         await self._chat_server.stop()
         await self._sms_server.stop()
@@ -170,13 +171,21 @@ class Sandbox:
         """
         return await self.provider.reply(number, text)
 
-    async def reply_telegram(self, chat: int | str, text: str, language: str = "en") -> list[str]:
-        """A resident writes to the bot, from a client in `language`; returns the texts that came back.
+    async def reply_telegram(self, chat: int | str, text: str, language: str = "") -> list[str]:
+        """A resident writes to the bot; see `channels.sandbox.chat.BotApi.reply`.
 
         Raises:
             HubUnreachable: a hub is known and did not take the message.
         """
         return await self.bots.reply(chat, text, language)
+
+    async def press_button(self, chat: int | str, message_id: int | str, data: str) -> str:
+        """A resident presses a button; see `channels.sandbox.chat.BotApi.press`.
+
+        Raises:
+            NoSuchButton, HubUnreachable: see there.
+        """
+        return await self.bots.press(chat, message_id, data)
 
     async def block_bot(self, chat: int | str) -> None:
         """A resident blocks the bot in Telegram.
