@@ -153,16 +153,24 @@ def remove_member(session: Session, list_id: int, contact_id: int) -> None:
 def members(
     session: Session, list_id: int | None, *, where: ColumnElement[bool] | None = None
 ) -> Iterator[Contact]:
-    """The contacts on a list, or all (None), in the order of their ids, read in chunks.
+    """The contacts on a list, or all (None), in the order of their ids.
 
     Args:
         session: an open session.
         list_id: the list.
         where: a further condition on `Contact`.
     """
+    for chunk in member_chunks(session, list_id, where=where):
+        yield from chunk
+
+
+def member_chunks(
+    session: Session, list_id: int | None, *, where: ColumnElement[bool] | None = None
+) -> Iterator[list[Contact]]:
+    """What `members` gives, as it is read: some hundreds at once."""
     last = 0
     while chunk := _members_after(session, list_id, where, last):
-        yield from chunk
+        yield chunk
         last = chunk[-1].id or 0
 
 
