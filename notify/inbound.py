@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from datetime import datetime
 
 from sqlalchemy import Index, UniqueConstraint
@@ -23,7 +25,7 @@ class Inbound(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     channel: str
-    kind: str  # a channels.contract.EventKind
+    kind: str  # a channels.contract.EventKind; of a mail, a channels.incoming.Kind
     endpoint_id: int | None = Field(default=None, foreign_key="endpoint.id", index=True)
     address_hash: str = ""  # of somebody we do not know: keyed, so that it cannot be guessed
     text: str = Field(default="", repr=False)
@@ -33,3 +35,14 @@ class Inbound(SQLModel, table=True):
     done_by: str = ""  # who of the staff has dealt with it
     done_at: datetime | None = Field(default=None, sa_type=Moment)
     at: datetime = Field(default_factory=now, sa_type=Moment)
+
+
+def address_hash(key: bytes, channel: str, address_key: str) -> str:
+    """What is kept of an address that nobody we know has: equal for equal addresses.
+
+    Args:
+        key: the city's secret.
+        channel: its name.
+        address_key: from `contacts.addresses`.
+    """
+    return hmac.new(key, f"inbound {channel} {address_key}".encode(), hashlib.sha256).hexdigest()

@@ -115,6 +115,7 @@ class SendingSettings(BaseModel):
         default=0.02, gt=0, le=1
     )  # more than this refused: the channel stops (R: 30007)
     refused_least: int = Field(default=10, ge=1)  # ... and at least so many
+    soft_bounces: int = Field(default=5, ge=2)  # in succession: the address is held until a person looks (R16)
     slot_grace_minutes: float = Field(default=15, gt=0)  # a timetable's slot missed by more asks a person
     settle_seconds: float = Field(default=60, ge=0)  # before a provider is asked about an unknown
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import ClassVar, Self, cast
@@ -25,13 +26,16 @@ from channels.contract import (
     Outcome,
     Rendering,
 )
-from channels.email import domain
+from channels.email import domain, reports
 from channels.email.codes import Stage, describe
 from channels.email.compose import MailTemplate, compose, is_secure
 from channels.email.connections import NoConnection, Pool, connect, tls_context
+from channels.email.imap import ImapMailbox, check_mailbox
 from channels.email.protocol import Mail
 from channels.email.sending import Sending
 from channels.email.settings import EmailSettings, Security
+from channels.incoming import Mail as IncomingMail
+from channels.incoming import Mailbox, TokenOf
 
 CHECK_SECONDS = 10.0  # for one reply while checking
 
@@ -58,7 +62,7 @@ class EmailChannel:
     label: ClassVar[str] = "Email (SMTP)"
     unit: ClassVar[str] = "messages"
     address_kind: ClassVar[AddressKind] = AddressKind.EMAIL
-    batch_size: ClassVar[int] = 500
+    batch_size: ClassVar[int] = 2000  # a lost journal sends again with the same Message-ID
     repeat_is_safe: ClassVar[bool] = True  # the same Message-ID
     disturbs: ClassVar[bool] = False
     per_household: ClassVar[bool] = False
@@ -70,6 +74,7 @@ class EmailChannel:
                 "Email has no settings: set at least NOTIFY_EMAIL__HOST and NOTIFY_EMAIL__FROM."
             )
         self.rate = settings.rate
+        self.mail_every = settings.mailbox_minutes * 60
         self._settings = settings
         self._city = city
         self._zone = _zone(city)
@@ -117,9 +122,23 @@ class EmailChannel:
         """Nothing to say: there are no callbacks."""
         return Answer("text/plain; charset=utf-8", b"")
 
+    def read_mail(self, raw: bytes, token_of: TokenOf) -> IncomingMail:
+        """Read one mail to the city; see `channels.incoming.TakesMail`."""
+        return reports.read(raw, token_of)
+
+    def mailbox(self) -> Mailbox | None:
+        """The mailbox that bounces, complaints and answers arrive in; None where the settings name none."""
+        return ImapMailbox(self._settings) if self._settings.mailbox_host else None
+
+    def check_mailbox(self) -> list[Finding]:
+        """Connect to the mailbox, log in and look for its folder. Nothing is read."""
+        return [check_mailbox(self._settings)]
+
     async def check(self) -> Sequence[Finding]:
-        """Connect, secure, greet, log in and leave; read the domain's records. Nothing is sent."""
+        """Connect, secure, greet, log in and leave, and the same at the mailbox; read the domain's records.
+        Nothing is sent."""
         findings = [await self._check_server(), *self._check_city()]
+        findings += await asyncio.to_thread(self.check_mailbox)
         sender_domain = self._settings.sender_mailbox.domain
         return findings + list(await domain.check(sender_domain, self._settings.dkim_selector))
 

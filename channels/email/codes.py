@@ -1,7 +1,8 @@
 """What a mail server's replies mean: the codes as data, and the verdict each comes to (R16).
 
 Sources: RFC 5321 section 4.2.3 (three digits), RFC 3463 with the IANA registry of enhanced status codes
-(class.subject.detail), RFC 4954 (login), RFC 7372 (domain authentication), RFC 7504 (no mail at all).
+(class.subject.detail), RFC 4954 (login), RFC 7372 (domain authentication), RFC 7504 (no mail at all),
+RFC 3464 section 2.3 (the same codes in bounces that come by mail).
 A reply's text may name the resident, so no text of a server gets into a detail once a recipient is involved;
 our own words for the code do, and the address of a page that the server points to.
 """
@@ -168,6 +169,9 @@ RETRY_AFTER = 60.0  # seconds, where a server that wants us slower does not say
 RETRY_AFTER_QUOTA = 3600.0  # seconds, where a day's quota is used up
 _RETRY_AFTER_RANGE = (1.0, 3600.0)
 
+# Subjects in which a bounce's own status says nothing; what the last server said may (RFC 3464 section 2.3.6).
+_SAYS_NOTHING = frozenset({"", "0.0", "5.0"})
+
 _SLOW_DOWN = re.compile(
     r"\brate\b|rate.?limit|throttl|too (?:many|much|fast)|slow down|quota|limit exceeded", re.I
 )
@@ -182,6 +186,7 @@ _OUR_FAULT = re.compile(
     r"|(?:sender address|client host|helo command) rejected",
     re.I | re.S,
 )
+_SAID = re.compile(r"\b([245]\d\d)(?:[ -]+#?([245]\.\d{1,3}\.\d{1,3})\b)?(?P<words>.*)", re.S)
 _WAIT = re.compile(r"\bin (\d{1,6}) ?(s|m)", re.I)
 _PAGE = re.compile(r"https?://[\w./?&=#~:-]{4,120}", re.ASCII)
 _QUEUE_ID = re.compile(r"(?:queued as|\bid[=:]?) ?([\w.-]{4,64})", re.I | re.ASCII)
@@ -221,6 +226,50 @@ def judge(ending: Ending) -> Verdict:
     if ending.stage in (Stage.CONNECT, Stage.SECURE, Stage.LOGIN, Stage.MAIL):
         return Verdict.MISCONFIGURED
     return _permanent(ending.stage, reply)
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What a bounce that came by mail says about one address."""
+
+    verdict: Verdict
+    code: str  # "5.1.1"
+    detail: str  # in words for staff, without personal data
+
+
+def judge_report(status: str, diagnostic: str = "") -> Reported:
+    """The verdict of a bounce that is the last word (R16): nobody tries any more.
+
+    Args:
+        status: an enhanced status code, `"5.1.1"`; may be empty.
+        diagnostic: what the last server said (RFC 3464 section 2.3.6): "smtp; 550 5.1.1 No such user".
+
+    Returns:
+        With UNREACHABLE what may work another day; what is a matter of policy (x.7) is never blamed on the
+        address, not even as that.
+    """
+    reply = _reported(status.strip(), diagnostic)
+    subject = _subject(reply)
+    if reply.code < 300:
+        verdict = Verdict.ACCEPTED
+    elif reply.code < 500 and not subject.startswith("7."):
+        verdict = Verdict.UNREACHABLE
+    else:
+        verdict = _permanent(Stage.RCPT, reply)
+    return Reported(verdict, _code(reply) or "", _meaning(reply, verdict))
+
+
+def _reported(status: str, diagnostic: str) -> Reply:
+    """A bounce as the reply that it goes back to; its own status counts, where it says anything."""
+    said = _SAID.search(diagnostic)
+    words = " ".join((said["words"] if said else diagnostic).split())
+    enhanced = status if _ENHANCED.fullmatch(status) else ""
+    if said and enhanced.partition(".")[2] in _SAYS_NOTHING:
+        return Reply(int(said[1]), f"{said[2] or ''} {words}".strip())
+    digits = (
+        int(said[1]) if said and said[1][0] == (enhanced or said[1])[0] else int((enhanced or "5")[0]) * 100
+    )
+    return Reply(digits, f"{enhanced} {words}".strip())
 
 
 def _without_reply(ending: Ending) -> Verdict:

@@ -24,6 +24,7 @@ import templates
 from channels.contract import Action, ApprovedText, Batch, CannotCompose, City, Message, Rendering
 from channels.email.encoding import Body, encode, fill, gap
 from channels.email.headers import address_header, display_name, unstructured
+from channels.email.identity import HEADER, identity, tagged
 from channels.email.markup import plain
 from channels.email.protocol import Mail, as_body
 from channels.email.settings import EmailSettings
@@ -50,6 +51,7 @@ class MailTemplate:
     greeting: str  # "Dear {name},"
     greeting_plain: str
     sender: str  # the address of the envelope
+    tagged: bool  # with the mail's own name in it (VERP)
     domain: str  # of message ids
     unsubscribe: str  # the List-Unsubscribe header, with gaps
 
@@ -58,7 +60,7 @@ class MailTemplate:
 
         Args:
             message: whom it goes to.
-            batch: its reference makes the Message-ID, the same on every attempt (RFC 5322 section 3.6.4).
+            batch: its reference is part of the mail's name, the same on every attempt.
             now: with its zone; becomes the Date.
 
         Raises:
@@ -67,17 +69,20 @@ class MailTemplate:
         box = mailbox(message.address)
         name = display_name(message.name)
         token = _quoted(message.token)
-        message_id = f"{_quoted(batch.reference)}.{message.key}@{self.domain}"
+        own = identity(_quoted(batch.reference), message.key, message.token)
+        message_id = f"{own}@{self.domain}"
         headers = (
             f"Date: {format_datetime(now)}\r\n"
             f"To: {address_header(box, name)}\r\n"
             f"Message-ID: <{message_id}>\r\n"
+            f"{HEADER}: {own}\r\n"
             f"List-Unsubscribe: {self.unsubscribe.replace(_TOKEN, token)}\r\n"
         )
         parts = self._parts(name, token)
         content = b"".join((headers.encode(), self.head, parts[0], self.middle, parts[1], self.tail))
         options = " BODY=8BITMIME SMTPUTF8" if box.utf8 else ""
-        envelope = f"MAIL FROM:<{self.sender}>{options}\r\nRCPT TO:<{box.address}>\r\nDATA\r\n"
+        sender = tagged(self.sender, own) if self.tagged else self.sender
+        envelope = f"MAIL FROM:<{sender}>{options}\r\nRCPT TO:<{box.address}>\r\nDATA\r\n"
         return Mail(message.key, message_id, envelope.encode(), as_body(content), utf8=box.utf8)
 
     def _parts(self, name: str, token: str) -> tuple[bytes, bytes]:
@@ -218,7 +223,8 @@ def _template(
         tail=tail,
         greeting=words["greeting"],
         greeting_plain=words["greeting_plain"],
-        sender=sender.address,
+        sender=settings.return_path or sender.address,
+        tagged=settings.return_tags,
         domain=sender.domain,
         unsubscribe=_list_unsubscribe(base, settings),
     )

@@ -40,6 +40,17 @@ _CURES = {
     "rate": "Write how many messages a second your provider allows; 0 is no limit.",
     "timeout": "Write a number of seconds from 1 to 3600.",
     "ca_file": "Write the path of a PEM file with your certificate authority, or leave it out.",
+    "return_path": "Write the address that bounces go to, such as bounces@riverton.example; or leave it out.",
+    "return_tags": "Write true if mail to bounces+anything@… arrives in that mailbox too; else leave it out.",
+    "mailbox_host": "Write the name of the IMAP server there, such as imap.city.example; or leave it out.",
+    "mailbox_port": "Write a whole number from 1 to 65535, usually 993; or leave it out.",
+    "mailbox_username": "Write the name to log in to the mailbox with there.",
+    "mailbox_password": "Write the password of NOTIFY_EMAIL__MAILBOX_USERNAME there.",
+    "mailbox_security": "Write tls (usual), starttls, or none.",
+    "mailbox_folder": "Write the folder to read, usually INBOX, in ASCII letters.",
+    "mailbox_done": "Write a folder in ASCII letters, such as Notify/Done.",
+    "mailbox_look": "Write a folder in ASCII letters, such as Notify/Look.",
+    "mailbox_minutes": "Write how many minutes pass between looks into the mailbox, from 0.05 to 1440.",
     "dkim_selector": "Write the selector your mail server signs with, such as mail2026; or leave it out.",
 }
 
@@ -52,6 +63,7 @@ class Security(StrEnum):
     TLS = "tls"
 
 
+MAILBOX_PORTS = {Security.STARTTLS: 143, Security.TLS: 993, Security.NONE: 143}
 PORTS = {Security.STARTTLS: 587, Security.TLS: 465, Security.NONE: 25}
 
 _NAMED = re.compile(r'(?:"?(?P<name>[^<>"\x00-\x1f\x7f]*?)"?\s*(?=<))?<?(?P<address>[^<>\s]+)>?')
@@ -84,6 +96,15 @@ def _pem_file(value: Path) -> Path:
     return value
 
 
+def _folder(value: str) -> str:
+    parts = value.split("/")
+    plain = value.isascii() and value.isprintable() and not set(value) & set('&%*"\\')
+    if not plain or not all(part.strip() for part in parts):
+        raise ValueError("it must be a folder's name in ASCII letters, its levels divided by slashes")
+    return value
+
+
+Folder = Annotated[str, AfterValidator(_folder)]
 Word = Annotated[str, AfterValidator(_one_line)]
 Address = Annotated[str, AfterValidator(_address)]
 
@@ -115,6 +136,17 @@ class EmailSettings(BaseModel):
     rate: float = Field(default=0, ge=0, allow_inf_nan=False)  # messages a second
     timeout: float = Field(default=60, ge=1, le=3600)  # seconds for one reply
     ca_file: Annotated[Path, AfterValidator(_pem_file)] | None = None
+    return_path: Address | None = None  # the envelope's sender: bounces go there; else to the sender
+    return_tags: bool = False  # bounces+D7.123.…@ instead (VERP)
+    mailbox_host: Word | None = None  # IMAP; bounces, complaints and answers are read there
+    mailbox_port: int = Field(default=0, ge=0, le=65535)  # 0: the usual one for `mailbox_security`
+    mailbox_username: str | None = Field(default=None, min_length=1)
+    mailbox_password: SecretStr | None = Field(default=None, min_length=1)
+    mailbox_security: Security = Security.TLS
+    mailbox_folder: Folder = "INBOX"
+    mailbox_done: Folder = "Notify/Done"
+    mailbox_look: Folder = "Notify/Look"
+    mailbox_minutes: float = Field(default=5, ge=0.05, le=1440)
     dkim_selector: Word | None = None  # lets `check` look for the DKIM key
 
     @model_validator(mode="wrap")
@@ -137,7 +169,31 @@ class EmailSettings(BaseModel):
         if self.password and self.security is Security.NONE and not is_loopback(self.host):
             problem = "is none, so the password would cross the network for all to read"
             problems.append(_named("security", problem))
+        return problems + self._mailbox_contradictions()
+
+    def _mailbox_contradictions(self) -> list[InitErrorDetails]:
+        problems = []
+        login = (self.mailbox_username, self.mailbox_password)
+        if self.mailbox_host and None in login:
+            missing = "mailbox_username" if self.mailbox_username is None else "mailbox_password"
+            problems.append(_named(missing, "is missing: a mailbox needs both a name and a password"))
+        if not self.mailbox_host and login != (None, None):
+            problems.append(_named("mailbox_host", "is missing: there is a login for it"))
+        if (
+            self.mailbox_host
+            and self.mailbox_security is Security.NONE
+            and not is_loopback(self.mailbox_host)
+        ):
+            problem = "is none, so the password would cross the network for all to read"
+            problems.append(_named("mailbox_security", problem))
+        if len({self.mailbox_folder, self.mailbox_done, self.mailbox_look}) < 3:
+            problems.append(_named("mailbox_done", "is the same folder as another one of the mailbox"))
         return problems
+
+    @property
+    def effective_mailbox_port(self) -> int:
+        """The port of the mailbox."""
+        return self.mailbox_port or MAILBOX_PORTS[self.mailbox_security]
 
     @property
     def effective_port(self) -> int:

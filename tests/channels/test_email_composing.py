@@ -24,6 +24,7 @@ from channels.email import EmailChannel
 from channels.email.compose import MailTemplate
 from channels.email.encoding import Base64, QuotedPrintable, fill, gap
 from channels.email.headers import address_header, display_name
+from channels.email.identity import identity
 from channels.email.markup import plain
 from channels.email.protocol import Mail
 from channels.net import mailbox
@@ -127,7 +128,9 @@ def test_r21_the_headers_of_bulk_mail_are_there_and_precedence_is_not() -> None:
     assert mail["To"].addresses[0] == Address("Ana Díaz", addr_spec="ana@example.org")
     assert mail["Subject"] == TEXT.title
     assert mail["Date"].datetime == NOW
-    assert mail["Message-ID"] == "<D7.17@riverton.example>"
+    own = identity("D7", 17, "tok.en-1")
+    assert mail["Message-ID"] == f"<{own}@riverton.example>"
+    assert mail["X-Notify-Delivery"] == own
     assert mail["Auto-Submitted"] == "auto-generated"
     assert mail["Content-Language"] == "es"
     assert mail["List-Id"] == "<notify.riverton.example>"

@@ -13,6 +13,7 @@ from email_servers import CITY, TEXT, message, send_all, settings, smtp_sink
 
 from channels.contract import Verdict
 from channels.email import EmailChannel
+from channels.email.identity import identity
 
 pytestmark = pytest.mark.slow
 
@@ -37,7 +38,7 @@ async def test_a_thousand_mails_arrive_whole_and_once(options: list[str], open_f
     for path in open_folder.iterdir():
         mail = message_from_bytes(path.read_bytes(), policy=policy.default)
         key = mail["To"].addresses[0].username.removeprefix("resident")
-        assert mail["Message-ID"] == f"<D7.{key}@riverton.example>"
+        assert mail["Message-ID"] == f"<{identity('D7', int(key), f'token-{key}')}@riverton.example>"
         assert mail["X-Rcpt-Args"] == f"<resident{key}@example.org>"
         plain = mail.get_body(("plain",)).get_content()
         assert f"/u/token-{key}\n" in plain

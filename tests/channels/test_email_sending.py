@@ -31,6 +31,7 @@ from email_servers import (
 from channels.contract import Outcome, Verdict
 from channels.email import EmailChannel
 from channels.email import connections as connections_module
+from channels.email.identity import identity
 
 BOTH = pytest.mark.parametrize("pipelining", [True, False], ids=["pipelined", "stepwise"])
 ADDRESS = "ana.diaz@example.org"
@@ -49,7 +50,7 @@ async def test_every_message_arrives_once_and_is_its_own(pipelining: bool) -> No
     for mail in handler.received:
         key = mail.recipients[0].removeprefix("resident").removesuffix("@example.org")
         assert mail.parsed["To"].addresses[0].addr_spec == mail.recipients[0]
-        assert mail.parsed["Message-ID"] == f"<D7.{key}@riverton.example>"
+        assert mail.parsed["Message-ID"] == f"<{identity('D7', int(key), f'token-{key}')}@riverton.example>"
         assert mail.parsed["List-Unsubscribe"] == f"<https://notify.riverton.example/u/token-{key}>"
         plain = mail.body("plain")
         assert "\n.a line with a leading dot\n" in plain
@@ -556,4 +557,4 @@ async def test_a_repeat_has_the_same_message_id() -> None:
         for _ in range(2):
             await send_to(channel, ADDRESS)
     first, second = (mail.parsed["Message-ID"] for mail in handler.received)
-    assert first == second == "<D7.0@riverton.example>"
+    assert first == second == f"<{identity('D7', 0, 'token-0')}@riverton.example>"

@@ -9,8 +9,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +25,7 @@ from contacts.models import Contact, ContactList, Endpoint, EndpointState, Subsc
 from notify.dispatch import receipts
 from notify.dispatch.models import Delivery
 from notify.hub import Hub
-from notify.inbound import Inbound
+from notify.inbound import Inbound, address_hash
 from notify.tokens import Recipient
 from notify.web.guard import LARGEST_ID
 from notify.web.languages import choose, spoken
@@ -48,6 +46,7 @@ class Residents:
         self._city = hub.settings.as_city()
         self._tokens = hub.tokens
         self._key = hub.settings.key()
+        self._sending = hub.settings.sending
 
     def take(self, session: Session, channel: Channel, event: Event) -> str:
         """Enter one event.
@@ -66,7 +65,7 @@ class Residents:
         if event.token and not self._is_recipient(session, event):
             log.warning("receipt_ignored", delivery=event.key, reason="its token names somebody else")
             return
-        receipts.record(session, event)
+        receipts.record(session, event, self._sending)
 
     def _is_recipient(self, session: Session, event: Event) -> bool:
         """Whether the token in a receipt names the endpoint of the delivery it is about."""
@@ -111,7 +110,7 @@ class Residents:
             channel=heard.channel.name,
             kind=event.kind,
             endpoint_id=known[0].id if known else None,
-            address_hash="" if known else self._hash(heard),
+            address_hash="" if known else address_hash(self._key, heard.channel.name, heard.address.key),
             text=event.text if event.kind is EventKind.REPLY else "",
             language=event.language,
             answered=event.answered,
@@ -123,10 +122,6 @@ class Residents:
         except IntegrityError:
             return False
         return True
-
-    def _hash(self, heard: _Heard) -> str:
-        place = f"inbound {heard.channel.name} {heard.address.key}"
-        return hmac.new(self._key, place.encode(), hashlib.sha256).hexdigest()
 
     def _act(self, session: Session, heard: _Heard) -> str:
         """Do what the resident wants; returns which of the channel's fixed sentences says so."""
