@@ -174,6 +174,11 @@ def member_chunks(
         last = chunk[-1].id or 0
 
 
+def is_member(list_id: int) -> ColumnElement[bool]:
+    """The condition that a `Contact` is on a list."""
+    return exists().where(col(Membership.contact_id) == col(Contact.id), col(Membership.list_id) == list_id)
+
+
 def count_members(session: Session, list_id: int) -> int:
     """How many contacts are on the list, whether or not they may be written to."""
     query = select(func.count()).select_from(Membership).where(col(Membership.list_id) == list_id)
@@ -299,10 +304,7 @@ def _members_after(
         col(Contact.id) > last, col(Contact.merged_into).is_(None), col(Contact.erased_at).is_(None)
     )
     if list_id is not None:
-        on_list = exists().where(
-            col(Membership.contact_id) == col(Contact.id), col(Membership.list_id) == list_id
-        )
-        query = query.where(on_list)
+        query = query.where(is_member(list_id))
     if where is not None:
         query = query.where(where)
     return list(session.execute(query.order_by(col(Contact.id)).limit(CHUNK)).scalars())
