@@ -46,6 +46,7 @@ class Word:
     ip: str = field(default="", repr=False)
     at: datetime = field(default_factory=now)
     basis: str = Basis.CONSENT
+    import_id: int | None = None
 
 
 class Saying(TypedDict, total=False):
@@ -171,6 +172,39 @@ def carry_over(session: Session, source_id: int, target_id: int) -> int:
     return len(_record(session, words, takes_all=True))
 
 
+def take_back_import(session: Session, import_id: int, endpoint_ids: Sequence[int], *, actor: str) -> None:
+    """Take back what an import said yes to about some endpoints; what it said no to stays. Nothing is committed.
+
+    Args:
+        session: an open session that may write.
+        import_id: of the `ImportRun`.
+        endpoint_ids: those it has events about.
+        actor: who undoes it.
+    """
+    hold_writes(session)
+    owners = {
+        row.id: row.contact_id
+        for row in session.execute(
+            select(col(Endpoint.id), col(Endpoint.contact_id)).where(col(Endpoint.id).in_(endpoint_ids))
+        )
+    }
+    _hold_endpoints(session, owners)
+    moment = now()
+    ids = reserve_ids(session, ConsentEvent, len(owners))
+    words = [
+        Word(
+            contact_id=contact_id, endpoint_id=endpoint_id, decision=False, method=Method.IMPORT_UNDONE.value,
+            reference=f"import {import_id}", actor=actor, at=moment, import_id=import_id,
+        )
+        for endpoint_id, contact_id in owners.items()
+    ]  # fmt: skip
+    insert_rows(session, ConsentEvent, [_row(word, _said(word, next(ids), moment), moment) for word in words])
+    courses: dict[int, list[Said]] = defaultdict(list)
+    for endpoint_id, event in _events(session, owners):
+        courses[endpoint_id].append(event)
+    _keep(session, {endpoint_id: Course(events).state() for endpoint_id, events in courses.items()}, ())
+
+
 def opt_out(session: Session, channel: str, address_key: str, **saying: Unpack[Saying]) -> int:
     """Record a no for every endpoint with this address: a phone that two people share falls silent for both.
 
@@ -281,7 +315,7 @@ def _hold_endpoints(session: Session, owners: dict[int, int]) -> None:
 def _events(session: Session, endpoint_ids: Collection[int]) -> Iterator[tuple[int, Said]]:
     columns = (
         ConsentEvent.endpoint_id, ConsentEvent.id, ConsentEvent.list_id, ConsentEvent.decision,
-        ConsentEvent.method, ConsentEvent.basis, ConsentEvent.at, ConsentEvent.reference,
+        ConsentEvent.method, ConsentEvent.basis, ConsentEvent.at, ConsentEvent.reference, ConsentEvent.import_id,
     )  # fmt: skip
     if endpoint_ids:
         query = select(*map(col, columns)).where(col(ConsentEvent.endpoint_id).in_(endpoint_ids))
@@ -306,7 +340,7 @@ def _take(
     if word.at.tzinfo is None:
         raise ValueError("When a resident decided needs its time zone.")
     at = min(word.at, moment)
-    said = Said(next(ids), word.list_id, word.decision, word.method, word.basis, at, word.reference)
+    said = _said(word, next(ids), at)
     for known in course.events:
         if known.content == said.content:
             return known.id
@@ -315,6 +349,12 @@ def _take(
     course.add(said)
     rows.append(_row(word, said, moment))
     return said.id
+
+
+def _said(word: Word, number: int, at: datetime) -> Said:
+    return Said(
+        number, word.list_id, word.decision, word.method, word.basis, at, word.reference, word.import_id
+    )
 
 
 def _row(word: Word, said: Said, moment: datetime) -> dict[str, Any]:
@@ -331,6 +371,7 @@ def _row(word: Word, said: Said, moment: datetime) -> dict[str, Any]:
         "reference": word.reference,
         "actor": word.actor,
         "ip": word.ip,
+        "import_id": word.import_id,
         "at": said.at,
         "recorded_at": moment,
     }

@@ -16,13 +16,13 @@ import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
-from phonenumbers.phonenumberutil import REGION_CODE_FOR_NON_GEO_ENTITY
 
 Numbers = dict[int, re.Pattern[str]]  # by how many digits they have
 
 LONGEST_PHONE = 40
 MOST_DOMAINS = 10_000  # remembered at a time
 
+_NO_COUNTRY = "001"  # the library's region of calling codes that belong to services
 _PLAIN_PHONE = re.compile(r"[+(]?[0-9][0-9 ()\-]*|[0-9]+(?:\.[0-9]+){2,}")
 _BETWEEN_DIGITS = str.maketrans("", "", " ()-.")
 _KINDS = (
@@ -106,9 +106,7 @@ def _international(digits: str) -> str | None:
 def _codes() -> frozenset[str]:
     """Calling codes of countries; those of services (+800) have rules of their own."""
     return frozenset(
-        str(code)
-        for code, regions in COUNTRY_CODE_TO_REGION_CODE.items()
-        if regions[0] != REGION_CODE_FOR_NON_GEO_ENTITY
+        str(code) for code, regions in COUNTRY_CODE_TO_REGION_CODE.items() if regions[0] != _NO_COUNTRY
     )
 
 
@@ -155,7 +153,9 @@ def _numbers(region: Any) -> Numbers:
     """One pattern for all kinds of numbers of each length."""
     general = region.general_desc
     kinds = [
-        kind for name in _KINDS if (kind := getattr(region, name)) is not None and kind.national_number_pattern
+        kind
+        for name in _KINDS
+        if (kind := getattr(region, name)) is not None and kind.national_number_pattern
     ]
     found: Numbers = {}
     for length in general.possible_length:

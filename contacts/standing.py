@@ -6,6 +6,7 @@
   to one list, which opens that one.
 - A yes that the resident did not give to us directly - from an import, or by public task - is weak: it
   counts only where nothing has been said yet, and never revives an opt-out (R32).
+- Undoing an import takes back its yeses, by an event that names the import; a no is never taken back.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from contacts.models import Basis
 
 
 class Method(StrEnum):
-    """How a decision reached us. Other words are allowed; `IMPORT` is the one with a meaning here."""
+    """How a decision reached us. Other words are allowed; the imports are those with a meaning here."""
 
     IMPORT = "import"
+    IMPORT_UNDONE = "import undone"  # decides nothing by itself: the yeses of that import count no more
     SMS_KEYWORD = "sms keyword"
     EMAIL_ONE_CLICK = "email one-click"
     EMAIL_CONFIRMED = "email double opt-in"
@@ -60,6 +62,7 @@ class Said:
     basis: str
     at: datetime
     reference: str
+    import_id: int | None = None
 
     @property
     def is_weak_yes(self) -> bool:
@@ -81,13 +84,13 @@ class Course:
     """The events of one endpoint, heard in their order.
 
     Attributes:
-        events: all of them, in their order.
+        events: all that count, in their order: not what an undone import said yes to.
         general: the last that counts about everything.
         own: the last that counts about each list by itself.
     """
 
     def __init__(self, events: Iterable[Said] = ()) -> None:
-        self.events = list(events)
+        self.events = _not_taken_back(list(events))
         self._hear_all_again()
 
     def last_word(self, list_id: int | None) -> Said | None:
@@ -143,3 +146,14 @@ class Course:
 def _is_better(weak: Said, last: Said) -> bool:
     """An import's consent stands on firmer ground than public task; nothing else weak adds to a yes."""
     return last.decision and last.basis == Basis.PUBLIC_TASK and weak.basis == Basis.CONSENT
+
+
+def _not_taken_back(events: list[Said]) -> list[Said]:
+    undone = {said.import_id for said in events if said.method == Method.IMPORT_UNDONE}
+    if not undone:
+        return events
+    return [
+        said
+        for said in events
+        if said.import_id not in undone or not (said.decision or said.method == Method.IMPORT_UNDONE)
+    ]
