@@ -1,35 +1,28 @@
-"""A whole text through an engine: a draft for a person to approve, never more."""
+"""A text through an engine: a draft for a person to approve, never more."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from notify.translation import markup
 from notify.translation.engine import Engine, Sentence
 from notify.translation.facts import Kind, Severity, TextFinding, blocks
-from notify.translation.markup import Atom, Break, Enclosed, Node, Text, cut, visible
-from notify.translation.protecting import Ask, How, Outcome, Rules, run, sentence
-from notify.translation.splitting import split
+from notify.translation.markup import Node
+from notify.translation.protecting import Ask, How, Rules, run, sentence
+from notify.translation.segmenting import Segmented, SourceText, Unit, segment, written
 
-
-@dataclass(frozen=True, slots=True)
-class SourceText:
-    """What a statement says, in its source language."""
-
-    title: str
-    short: str  # plain text
-    body: str  # Markdown
-    action_labels: tuple[str, ...] = ()
+__all__ = ["Draft", "Segment", "SourceText", "draft_units", "layout_findings", "translate_text"]
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One sentence of a draft beside its source, as the reader sees both."""
+    """One sentence of a draft beside its source, as a person edits both."""
 
-    place: str  # "title", "short", "body", "action 1"
+    place: str  # "title", "short", "body 3" (its third block), "action 1"
     source: str
     text: str
+    nodes: tuple[Node, ...]
     score: float | None  # the engine's; see `Sentence.score`
     via: tuple[str, ...]
     how: How
@@ -82,110 +75,67 @@ def translate_text(
         Unsupported: it does not know the pair.
         Rejected: it does not take the text.
     """
-    body = markup.read(markup.tidy(text.body))
-    body_parts = [_part("body", block.nodes, source) for block in body.blocks]
-    title, short = (_plain("title", text.title, source), _plain("short", text.short, source))
-    labels = [_plain(f"action {at}", label, source) for at, label in enumerate(text.action_labels, start=1)]
-    parts = [title, short, *body_parts, *labels]
-
-    _fill(parts, Rules(source, tuple(keep), unsure_below), _remembering(engine, source, target))
-
-    new_body = body.rewritten([part.words() for part in body_parts])
-    segments = tuple(segment for part in parts for segment in part.segments())
+    segmented = segment(text, source)
+    segments = draft_units(engine, segmented.units, source, target, keep, unsure_below=unsure_below)
+    drafted = segmented.together(_by_part(segmented, [each.nodes for each in segments]))
     return Draft(
-        title=visible(title.words()),
-        short=visible(short.words()),
-        body=new_body,
-        action_labels=tuple(visible(label.words()) for label in labels),
+        title=drafted.title,
+        short=drafted.short,
+        body=drafted.body,
+        action_labels=drafted.action_labels,
         engine=engine.describe(source, target),
-        segments=segments,
-        findings=(*(each for segment in segments for each in segment.findings), *_layout(body, new_body)),
+        segments=tuple(segments),
+        findings=(
+            *(each for found in segments for each in found.findings),
+            *layout_findings(segmented, drafted.body),
+        ),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """A sentence, or what stands between sentences."""
+def draft_units(
+    engine: Engine,
+    units: Sequence[Unit],
+    source: str,
+    target: str,
+    keep: Iterable[str] = (),
+    *,
+    unsure_below: float | None = None,
+) -> list[Segment]:
+    """Translate sentences, all in one call of the engine where none loses a fact.
 
-    nodes: tuple[Node, ...]
-    is_sentence: bool
+    Args and errors as for `translate_text`.
 
-
-@dataclass(slots=True)
-class _Part:
-    """A field of a text, or a block of its body, on its way through the engine."""
-
-    place: str
-    pieces: list[_Piece]
-    outcomes: list[Outcome] = field(default_factory=list)  # of the sentences among the pieces
-
-    def sentences(self) -> list[_Piece]:
-        return [piece for piece in self.pieces if piece.is_sentence]
-
-    def words(self) -> tuple[Node, ...]:
-        outcomes = iter(self.outcomes)
-        translated = (next(outcomes).nodes if piece.is_sentence else piece.nodes for piece in self.pieces)
-        return tuple(node for nodes in translated for node in nodes)
-
-    def segments(self) -> Iterator[Segment]:
-        for piece, outcome in zip(self.sentences(), self.outcomes, strict=True):
-            findings = tuple(replace(finding, place=self.place) for finding in outcome.findings)
-            words = visible(piece.nodes), visible(outcome.nodes)
-            yield Segment(self.place, *words, outcome.score, outcome.via, outcome.how, findings)
-
-
-def _plain(place: str, words: str, language: str) -> _Part:
-    return _part(place, (Text(markup.tidy(words)),), language)
+    Returns:
+        One for each unit, in their order.
+    """
+    rules = Rules(source, tuple(keep), unsure_below)
+    outcomes = run([sentence(unit.nodes, rules) for unit in units], _remembering(engine, source, target))
+    return [
+        Segment(
+            place=unit.place,
+            source=unit.markdown,
+            text=written(unit.place, outcome.nodes),
+            nodes=outcome.nodes,
+            score=outcome.score,
+            via=outcome.via,
+            how=outcome.how,
+            findings=tuple(replace(finding, place=unit.place) for finding in outcome.findings),
+        )
+        for unit, outcome in zip(units, outcomes, strict=True)
+    ]
 
 
-def _part(place: str, nodes: Sequence[Node], language: str) -> _Part:
-    return _Part(place, list(_pieces(nodes, language)))
+def layout_findings(source: Segmented, new_body: str) -> tuple[TextFinding, ...]:
+    """Whether blocks, lists and links of a body are those of its source."""
+    if markup.skeleton("\n".join(source.body.lines)) == markup.skeleton(new_body):
+        return ()
+    message = "The translation has other paragraphs, lists or links than the source. Set them right by hand."
+    return (TextFinding(Severity.BLOCKING, Kind.LAYOUT, message, place="body"),)
 
 
-def _pieces(nodes: Sequence[Node], language: str) -> Iterator[_Piece]:
-    """Some nodes cut into sentences, never inside a link or code."""
-    whole = list(_whole(nodes, 0))
-    start = end = 0
-    is_sentence = False
-    for piece in split(_as_lines(nodes), language):
-        if any(begin < end < stop for begin, stop in whole):
-            is_sentence = True
-        else:
-            yield from _cut_out(nodes, start, end, is_sentence)
-            start, is_sentence = end, piece.is_sentence
-        end += len(piece.text)
-    yield from _cut_out(nodes, start, end, is_sentence)
-
-
-def _cut_out(nodes: Sequence[Node], start: int, end: int, is_sentence: bool) -> Iterator[_Piece]:
-    if start < end:
-        yield _Piece(cut(nodes, start, end), is_sentence)
-
-
-def _as_lines(nodes: Sequence[Node]) -> str:
-    """What the reader sees, except that a soft line end after a colon ends a line for good."""
-    text = ""
-    for node in nodes:
-        text += "\n" if isinstance(node, Break) and text.endswith(":") else node.visible
-    return text
-
-
-def _whole(nodes: Sequence[Node], at: int) -> Iterator[tuple[int, int]]:
-    """Where the parts stand that no sentence end divides."""
-    for node in nodes:
-        end = at + len(node.visible)
-        if isinstance(node, Atom) or (isinstance(node, Enclosed) and node.required):
-            yield at, end
-        elif isinstance(node, Enclosed):
-            yield from _whole(node.children, at)
-        at = end
-
-
-def _fill(parts: Sequence[_Part], rules: Rules, ask: Ask) -> None:
-    """Translate all sentences of all parts."""
-    outcomes = iter(run([sentence(each.nodes, rules) for part in parts for each in part.sentences()], ask))
-    for part in parts:
-        part.outcomes = [next(outcomes) for _ in part.sentences()]
+def _by_part(segmented: Segmented, sentences: Sequence[tuple[Node, ...]]) -> list[tuple[Node, ...]]:
+    new = iter(sentences)
+    return [part.words([next(new) for _ in part.units]) for part in segmented.parts]
 
 
 def _remembering(engine: Engine, source: str, target: str) -> Ask:
@@ -199,10 +149,3 @@ def _remembering(engine: Engine, source: str, target: str) -> Ask:
         return [known[text] for text in texts]
 
     return ask
-
-
-def _layout(body: markup.Document, new_body: str) -> tuple[TextFinding, ...]:
-    if markup.skeleton("\n".join(body.lines)) == markup.skeleton(new_body):
-        return ()
-    message = "The translation has other paragraphs, lists or links than the source. Set them right by hand."
-    return (TextFinding(Severity.BLOCKING, Kind.LAYOUT, message, place="body"),)

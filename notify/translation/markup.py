@@ -131,6 +131,11 @@ def read(markdown: str) -> Document:
     return Document(lines, tuple(_block(token, lines) for token in texts))
 
 
+def read_inline(markdown: str) -> tuple[Node, ...]:
+    """Take the Markdown inside one block apart: marks that begin a block are words there."""
+    return tuple(node for token in _reader.parseInline(markdown) for node in _nodes(token.children or ()))
+
+
 def visible(nodes: Iterable[Node]) -> str:
     """What the reader sees of some nodes."""
     return "".join(node.visible for node in nodes)
@@ -278,9 +283,7 @@ def _escaped(text: str) -> str:
 
 def _reads_as(markdown: str, nodes: Sequence[Node]) -> bool:
     """Whether Markdown is read as these nodes and no others, blanks aside."""
-    tokens = _reader.parseInline(markdown)
-    read_again = tuple(node for token in tokens for node in _nodes(token.children or ()))
-    return _flat(read_again) == _flat(nodes)
+    return _flat(read_inline(markdown)) == _flat(nodes)
 
 
 def _flat(nodes: Iterable[Node]) -> str:

@@ -60,7 +60,9 @@ def test_a_vigil_statement_becomes_a_spanish_draft(engine: ArgosEngine) -> None:
 def test_every_sentence_of_a_draft_stands_beside_its_source(engine: ArgosEngine) -> None:
     draft = translate_text(engine, _VIGIL, "en", "es")
     assert [segment.place for segment in draft.segments] == (
-        ["title", "short", "short"] + ["body"] * 8 + ["action 1", "action 2"]
+        ["title", "short", "short"]
+        + [f"body {block}" for block in (1, 2, 2, 3, 4, 5, 5, 6)]
+        + ["action 1", "action 2"]
     )
     first, *_, last = draft.segments
     assert (first.source, first.text, first.how) == ("You are not alone", "Ustedes no están solos", How.PLAIN)
@@ -212,7 +214,7 @@ def test_a_fact_that_no_way_could_keep_blocks_and_the_plain_words_stand() -> Non
     draft = _body("Call 555-0100 now", lambda _: "Llame ya")
     assert draft.body == "Llame ya"
     (finding,) = draft.findings
-    assert (finding.kind, finding.fact, finding.place) == (Kind.PHONE, "555-0100", "body")
+    assert (finding.kind, finding.fact, finding.place) == (Kind.PHONE, "555-0100", "body 1")
 
 
 def test_a_stand_in_must_not_make_the_numbers_worse() -> None:
