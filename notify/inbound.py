@@ -7,7 +7,8 @@ import hmac
 from datetime import datetime
 
 from sqlalchemy import Index, UniqueConstraint
-from sqlmodel import Field, SQLModel
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Field, Session, SQLModel
 
 from contacts.columns import Moment, now
 
@@ -46,3 +47,13 @@ def address_hash(key: bytes, channel: str, address_key: str) -> str:
         address_key: from `contacts.addresses`.
     """
     return hmac.new(key, f"inbound {channel} {address_key}".encode(), hashlib.sha256).hexdigest()
+
+
+def keep(session: Session, row: Inbound) -> bool:
+    """Keep one message; returns whether it is new. Nothing is committed."""
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError:
+        return False
+    return True

@@ -14,20 +14,19 @@ from typing import Any
 
 import structlog
 from sqlalchemy import exists
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 import templates
 from channels.contract import Channel, Event, EventKind
 from contacts import consent, lists
 from contacts.addresses import Address, BadAddress, normalise
-from contacts.models import Contact, ContactList, Endpoint, EndpointState, Subscription
+from contacts.models import Contact, Endpoint, EndpointState, Subscription
 from notify.dispatch import receipts
 from notify.dispatch.models import Delivery
 from notify.hub import Hub
-from notify.inbound import Inbound, address_hash
-from notify.tokens import Recipient
+from notify.inbound import Inbound, address_hash, keep
 from notify.web.guard import LARGEST_ID
+from notify.web.hooks import invited
 from notify.web.languages import choose, spoken
 
 log = structlog.get_logger()
@@ -89,8 +88,8 @@ class Residents:
         return "" if answered or not said else self._words(session, heard, said)
 
     def _meet(self, session: Session, heard: _Heard) -> Endpoint:
-        """Somebody who writes to us for the first time."""
-        contact = Contact(language=choose([heard.event.language], self._city.languages))
+        """Somebody who writes to us for the first time from this address."""
+        contact = self._owner(session, heard)
         session.add(contact)
         session.flush()
         endpoint = Endpoint(
@@ -102,6 +101,13 @@ class Residents:
         session.add(endpoint)
         session.flush()
         return endpoint
+
+    def _owner(self, session: Session, heard: _Heard) -> Contact:
+        """Whom an invitation names, unless somebody has used it already; else a new contact."""
+        meant = invited.read(session, self._tokens, heard.event.token).contact
+        if meant and not invited.can_be_reached(session, meant, heard.channel.name):
+            return meant
+        return Contact(language=choose([heard.event.language], self._city.languages))
 
     def _keep(self, session: Session, heard: _Heard) -> bool:
         """Keep one message; returns whether it is new."""
@@ -116,12 +122,7 @@ class Residents:
             answered=event.answered,
             provider_id=event.provider_id,
         )
-        try:
-            with session.begin_nested():
-                session.add(row)
-        except IntegrityError:
-            return False
-        return True
+        return keep(session, row)
 
     def _act(self, session: Session, heard: _Heard) -> str:
         """Do what the resident wants; returns which of the channel's fixed sentences says so."""
@@ -156,11 +157,9 @@ class Residents:
         return "started"
 
     def _list_to_join(self, session: Session, heard: _Heard) -> int | None:
-        """The list that the token in an invitation names, else one for those who are on none."""
-        token = heard.event.token
-        invited: Recipient | None = self._tokens.read(token) if token else None
-        if invited and invited.list_id and session.get(ContactList, invited.list_id):
-            return invited.list_id
+        """The list that an invitation names, else one for those who are on none."""
+        if asked := invited.read(session, self._tokens, heard.event.token).list:
+            return asked.id
         if any(_is_subscribed(session, endpoint) for endpoint in heard.known):
             return None
         return lists.get_or_create(session, JOINED_LIST, description=_JOINED_DESCRIPTION).id
