@@ -96,7 +96,7 @@ def merge(session: Session, kept_id: int, gone_id: int, *, actor: str, language:
     chosen = _chosen(plan, language)
     session.execute(update(Endpoint).where(col(Endpoint.id).in_(plan.moved)).values(contact_id=kept_id))
     for twin_id, endpoint_id in plan.shared:
-        _silence(session, twin_id, endpoint_id, actor)
+        fold(session, twin_id, endpoint_id, actor=actor)
     for list_id in plan.lists:
         lists.add_member(session, list_id, kept_id)
     session.execute(update(Contact).where(col(Contact.merged_into) == gone_id).values(merged_into=kept_id))
@@ -155,6 +155,31 @@ def living(session: Session, endpoint_id: int) -> Endpoint | None:
     return found
 
 
+def fold(session: Session, twin_id: int, endpoint_id: int, *, actor: str) -> None:
+    """Say all that was said about a twin about the endpoint that stays, and make an empty shell of the twin.
+
+    Args:
+        session: an open session that may write. Nothing is committed.
+        twin_id: the endpoint that goes.
+        endpoint_id: the one that stays, of the same contact or of another.
+        actor: who says that the two are one.
+    """
+    consent.carry_over(session, twin_id, endpoint_id)
+    twin, kept = session.get_one(Endpoint, twin_id), session.get_one(Endpoint, endpoint_id)
+    # What is known of an address is true of it whosever it is: bounced, or held until a person has looked.
+    if twin.state == EndpointState.BAD:
+        kept.state, kept.state_reason = twin.state, twin.state_reason
+    kept.held = kept.held or twin.held
+    kept.soft_bounces = max(kept.soft_bounces, twin.soft_bounces)
+    consent.record(
+        session, contact_id=twin.contact_id, endpoint_id=twin_id, list_id=None, decision=False, method=METHOD,
+        reference=f"endpoint {endpoint_id} keeps the address", actor=actor,
+    )  # fmt: skip
+    twin.address, twin.address_key = "", f"{TWIN_PREFIX}{endpoint_id}"
+    twin.state, twin.state_reason = EndpointState.ERASED, "merged"
+    session.add_all((twin, kept))
+
+
 def _alive(session: Session, contact_id: int) -> Contact:
     contact = session.get(Contact, contact_id)
     if contact is None:
@@ -194,24 +219,6 @@ def _chosen(plan: Merge, language: str | None) -> str:
     if language is not None and language not in plan.languages:
         raise CannotJoin(f"Neither of the two reads {language!r}. Choose {' or '.join(plan.languages)}.")
     return language or plan.languages[0]
-
-
-def _silence(session: Session, twin_id: int, endpoint_id: int, actor: str) -> None:
-    """Say all that was said about a twin about the endpoint that stays, and make an empty shell of the twin."""
-    consent.carry_over(session, twin_id, endpoint_id)
-    twin, kept = session.get_one(Endpoint, twin_id), session.get_one(Endpoint, endpoint_id)
-    # What is known of an address is true of it whosever it is: bounced, or held until a person has looked.
-    if twin.state == EndpointState.BAD:
-        kept.state, kept.state_reason = twin.state, twin.state_reason
-    kept.held = kept.held or twin.held
-    kept.soft_bounces = max(kept.soft_bounces, twin.soft_bounces)
-    consent.record(
-        session, contact_id=twin.contact_id, endpoint_id=twin_id, list_id=None, decision=False, method=METHOD,
-        reference=f"endpoint {endpoint_id} keeps the address", actor=actor,
-    )  # fmt: skip
-    twin.address, twin.address_key = "", f"{TWIN_PREFIX}{endpoint_id}"
-    twin.state, twin.state_reason = EndpointState.ERASED, "merged"
-    session.add_all((twin, kept))
 
 
 def _leave_lists(session: Session, contact_id: int) -> None:
