@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
+from sqlmodel import Session
 
 from channels.contract import Batch, Channel, Message, Outcome, Verdict
 from channels.pacing import Pacer
 from contacts.columns import now
 from notify.database import Database
-from notify.dispatch import ledger
+from notify.dispatch import ledger, moves
 from notify.dispatch.journal import Journal
 from notify.dispatch.ledger import Claim, Row
 from notify.settings import SendingSettings
@@ -170,12 +171,16 @@ class Delivery:
 
     def _write_all(self, outcomes: list[Outcome]) -> None:
         with self._database.session() as session:
-            ledger.write(session, outcomes, repeat_is_safe=self._channel.repeat_is_safe)
+            self._enter(session, outcomes)
             session.commit()
+
+    def _enter(self, session: Session, outcomes: list[Outcome]) -> None:
+        ledger.write(session, outcomes, repeat_is_safe=self._channel.repeat_is_safe)
+        moves.follow(session, self._channel, outcomes)
 
     def _end(self, claim: Claim, run: Run) -> None:
         with self._database.session() as session:
-            ledger.write(session, run.waiting, repeat_is_safe=self._channel.repeat_is_safe)
+            self._enter(session, run.waiting)
             ledger.give_back(session, claim, run.pulled, due_at=self._due(run))
             if run.hold:
                 ledger.hold_channel(session, claim.dispatch_id, claim.channel, run.hold)
