@@ -1,16 +1,26 @@
-"""The words with which residents leave, come back and ask for help: data, and how a text is compared with it.
+"""The words with which residents leave, come back, ask for help, join a list or change their language.
 
-A text is a keyword only when it is nothing else: "Stop signs on Main St" is a reply (R3). Case, accents,
-punctuation, spaces and full-width letters do not count. Networks act on the English words only (R2), so the
-other languages are ours alone.
+The words are data, in `words.toml`. A text is a keyword only when it is nothing else: "Stop signs on Main St"
+is a reply (R3). Case, accents, punctuation, spaces, width and the ways to write one letter do not count, see
+`channels.folding`. Networks act on the English words only (R2), so the other languages are ours alone.
 """
 
 from __future__ import annotations
 
-import unicodedata
+import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+
+from channels.folding import fold, with_accents
+
+__all__ = ["Keyword", "Meaning", "Word", "answered_by_provider", "fold", "read", "read_topic", "words"]
+
+_LONGEST = 200  # characters; no keyword with a topic is longer
+_LONGEST_KEYWORD = 3  # words
+_MOST_WORDS = 6  # a keyword, and what it names
 
 
 class Meaning(StrEnum):
@@ -20,102 +30,132 @@ class Meaning(StrEnum):
     START = "START"
     HELP = "HELP"
     YES = "YES"  # opts in only a number that is opted out, else it is an answer (R4): the core knows which
+    JOIN = "JOIN"  # a list
+    LANGUAGE = "LANGUAGE"  # to be written to in
+
+
+# What a text may name after, or before, the word: STOP NEWS, NEWS STOP, JOIN NEWS, LANGUAGE ESPAÑOL.
+_WITH_TOPIC = frozenset({Meaning.STOP, Meaning.JOIN, Meaning.LANGUAGE})
 
 
 @dataclass(frozen=True, slots=True)
 class Keyword:
-    """What a text that is nothing but a keyword says."""
+    """What a keyword says; `topic` is what else is in the text, as it was written."""
 
     meaning: Meaning
     language: str = ""  # BCP 47; empty where the word is used in several
+    topic: str = ""
 
 
-# English words tell no language: networks and other languages' instructions make everybody use them.
-_EVERYBODY = ""
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One entry of the data: how it is written there, and where it comes from ("R1", "R2", "general")."""
 
-# Words of other languages than English and Spanish: from general knowledge, to be read by a native speaker.
-WORDS: dict[Meaning, dict[str, str]] = {
-    Meaning.STOP: {
-        _EVERYBODY: "STOP, STOP ALL, UNSUBSCRIBE, CANCEL, END, QUIT, REVOKE, OPT OUT",
-        "es": "ALTO, PARAR, PARE, CANCELAR, BAJA, DETENER, NO MÁS",
-        "fr": "ARRÊT, ARRÊTER, ARRÊTEZ, STOPPER, DÉSABONNER, DÉSINSCRIRE",
-        "pt": "PARAR, PARE, CANCELAR, SAIR, REMOVER, DESCADASTRAR",
-        "ht": "KANPE, SISPANN, ANILE",
-        "ar": "توقف, قف, أوقف, إيقاف, إلغاء, إلغاء الاشتراك",
-        "zh": "停止, 停, 退订, 退訂, 取消, 取消订阅, 取消訂閱",
-        "sw": "ACHA, SIMAMA, SIMAMISHA, SITISHA, KOMESHA, ONDOA",
-    },
-    Meaning.START: {
-        _EVERYBODY: "START, UNSTOP",
-        "es": "INICIO, INICIAR, REINICIAR, COMENZAR",
-        "fr": "DÉMARRER, DÉBUT, REPRENDRE, COMMENCER",
-        "pt": "INICIAR, COMEÇAR, INÍCIO, VOLTAR",
-        "ht": "KÒMANSE",
-        "ar": "ابدأ, بدء, اشتراك, اشترك",
-        "zh": "开始, 開始, 订阅, 訂閱, 恢复, 恢復",
-        "sw": "ANZA, ANZISHA, ENDELEA",
-    },
-    Meaning.HELP: {
-        _EVERYBODY: "HELP, INFO",
-        "es": "AYUDA, AUXILIO",
-        "fr": "AIDE",
-        "pt": "AJUDA",
-        "ht": "ÈD",
-        "ar": "مساعدة",
-        "zh": "帮助, 幫助",
-        "sw": "MSAADA",
-    },
-    Meaning.YES: {
-        _EVERYBODY: "YES",
-        "es": "SÍ",
-        "fr": "OUI",
-        "pt": "SIM",
-        "ht": "WI",
-        "ar": "نعم",
-        "zh": "是",
-        "sw": "NDIYO",
-    },
-}
+    text: str
+    meaning: Meaning
+    language: str
+    source: str
+    accents_count: bool = False
+
 
 # What Twilio acts on and answers by itself, written exactly so, as a single word (any case).
 # https://help.twilio.com/articles/223134027; YES is among them only for a number that is opted out.
 _ANSWERED = frozenset(
     "STOP STOPALL UNSUBSCRIBE CANCEL END QUIT REVOKE OPTOUT START UNSTOP HELP INFO".split(),  # noqa: SIM905
 )
-# Letters and digits; not the letter modifiers, among which is the stroke that stretches Arabic words.
-_KEPT = frozenset({"Lu", "Ll", "Lt", "Lo", "Nd", "Nl", "No"})
+# English words tell no language: networks and other languages' instructions make everybody use them.
+_TELLS_NOTHING = "en"
 
 
-def fold(text: str) -> str:
-    """The text's letters and digits, without case, accents, vowel marks, and what stands between them."""
-    apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
-    return "".join(character for character in apart if unicodedata.category(character) in _KEPT)
-
-
-def _entries() -> Iterator[tuple[str, Keyword]]:
-    for meaning, languages in WORDS.items():
-        for language, words in languages.items():
-            for word in words.split(","):
-                yield fold(word), Keyword(meaning, language)
-
-
-def _table() -> dict[str, Keyword]:
-    table: dict[str, Keyword] = {}
-    for word, keyword in _entries():
-        known = table.setdefault(word, keyword)
-        if known.language != keyword.language:
-            table[word] = Keyword(known.meaning)
-    return table
-
-
-_KEYWORDS = _table()
+@cache
+def words() -> tuple[Word, ...]:
+    """Every word of `words.toml`."""
+    return tuple(_entries(tomllib.loads((files(__package__) / "words.toml").read_text("utf-8"))))
 
 
 def read(text: str) -> Keyword | None:
-    """The keyword a whole text is, or None when it says anything else."""
-    return _KEYWORDS.get(fold(text))
+    """The keyword a whole text is, or None when it says anything else. Said twice it is the same."""
+    if found := _look_up(text):
+        return found
+    parts = text.split()
+    return _said_again(parts) if 1 < len(parts) <= _MOST_WORDS * 2 else None
+
+
+def read_topic(text: str) -> Keyword | None:
+    """A keyword together with what it names, for texts that are not much longer; None for all others.
+
+    Only who knows the lists can tell whether there is one of that name: "stop signs" is read as STOP with the
+    topic "signs".
+    """
+    given = text.strip()
+    if len(given) > _LONGEST or len(given.split()) > _MOST_WORDS:
+        return None
+    for word, topic in _partings(given):
+        found = _look_up(word)
+        if found and found.meaning in _WITH_TOPIC and fold(topic):
+            return replace(found, topic=topic)
+    return None
 
 
 def answered_by_provider(text: str) -> bool:
     """Whether Twilio's default handling replies to this text itself."""
     return text.strip().upper() in _ANSWERED
+
+
+def _partings(text: str) -> Iterator[tuple[str, str]]:
+    """The ways to part a text into a keyword and a topic, the likeliest first."""
+    parts = text.split()
+    for count in range(min(_LONGEST_KEYWORD, len(parts) - 1), 0, -1):
+        yield " ".join(parts[:count]), " ".join(parts[count:])
+    for count in range(min(_LONGEST_KEYWORD, len(parts) - 1), 0, -1):
+        yield " ".join(parts[-count:]), " ".join(parts[:-count])
+    if len(parts) == 1:  # scripts without spaces; STOP-NEWS, JOIN:NEWS
+        for count in range(len(text) - 1, 0, -1):
+            yield text[:count], text[count:]
+
+
+def _said_again(parts: list[str]) -> Keyword | None:
+    """The keyword that a text says more than once, be it in other words: STOP STOP, STOP ALTO."""
+    for count in range(min(_LONGEST_KEYWORD, len(parts)), 0, -1):
+        first = _look_up(" ".join(parts[:count]))
+        rest = parts[count:]
+        again = _said_again(rest) if first and rest else first
+        if first and again and again.meaning is first.meaning:
+            return first
+    return None
+
+
+def _look_up(text: str) -> Keyword | None:
+    loose, strict = _tables()
+    return loose.get(fold(text)) or strict.get(with_accents(text).replace(" ", ""))
+
+
+@cache
+def _tables() -> tuple[dict[str, Keyword], dict[str, Keyword]]:
+    """The keywords by what their texts fold to: without accents, and with."""
+    loose: dict[str, Keyword] = {}
+    strict: dict[str, Keyword] = {}
+    for word in words():
+        table = strict if word.accents_count else loose
+        key = with_accents(word.text).replace(" ", "") if word.accents_count else fold(word.text)
+        language = "" if word.language == _TELLS_NOTHING else word.language
+        known = table.setdefault(key, Keyword(word.meaning, language))
+        table[key] = replace(known, language=_common(known.language, language))
+    return loose, strict
+
+
+def _common(one: str, other: str) -> str:
+    """The language of both: Chinese where both scripts have the word, none where two languages do."""
+    if one == other:
+        return one
+    base = one.split("-")[0]
+    return base if base == other.split("-")[0] else ""
+
+
+def _entries(data: dict[str, dict[str, dict[str, list[str]]]]) -> Iterator[Word]:
+    for language, meanings in data.items():
+        for meaning, sources in meanings.items():
+            for source, texts in sources.items():
+                for text in texts:
+                    bare = text.removeprefix("=")
+                    yield Word(bare, Meaning(meaning.upper()), language, source, bare != text)
