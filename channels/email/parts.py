@@ -61,14 +61,14 @@ def parse(raw: bytes) -> Part:
 def header(part: Part, name: str) -> str:
     """A header as one line of text; empty where it is not there. Encoded words stay as they are."""
     value = part.get(name)
-    return " ".join(str(value)[:_LONGEST_HEADER].split()) if value is not None else ""
+    return " ".join(clean(str(value)[:_LONGEST_HEADER]).split()) if value is not None else ""
 
 
 def words(part: Part, name: str) -> str:
     """A header as people read it, its encoded words decoded (RFC 2047)."""
     value = header(part, name)
     try:
-        return " ".join(str(make_header(decode_header(value))).split())
+        return " ".join(clean(str(make_header(decode_header(value)))).split())
     except (HeaderParseError, LookupError, ValueError):
         return value
 
