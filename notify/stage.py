@@ -23,6 +23,7 @@ from notify import timetables
 from notify.hub import Hub
 from notify.settings import Ground, load
 from notify.web.app import create_app
+from notify.web.hooks.fetching import fetching
 
 
 @dataclass
@@ -101,6 +102,7 @@ async def _start(
         await channel.announce()
     app = create_app(hub, sandbox_app=_residents_side(hub, sandbox, letters) if sandbox else None)
     await stack.enter_async_context(_serving(app, listener))
+    await stack.enter_async_context(fetching(hub))  # in here the engine's lock is held
     stack.enter_context(_waking(timetables.scheduler(hub.database, settings, hub.channels, hub.renderer)))
     return Stage(hub, _url(listener), sandbox)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import structlog
 from sqlmodel import Session
@@ -18,8 +19,8 @@ log = structlog.get_logger()
 
 MOST = 500  # callbacks in one commit
 
-Answers = list[str]
-Take = Callable[[Session, Channel, Event], str]
+Said = TypeVar("Said")  # what a resident is told
+Take = Callable[[Session, Channel, Event], Said]
 
 
 class NotTaken(RuntimeError):
@@ -27,36 +28,36 @@ class NotTaken(RuntimeError):
 
 
 @dataclass(slots=True)
-class _Call:
+class _Call(Generic[Said]):
     channel: Channel
     events: Sequence[Event]
-    answers: asyncio.Future[Answers | None]  # None: it could not be written
+    answers: asyncio.Future[list[Said] | None]  # None: it could not be written
 
 
-class Intake:
+class Intake(Generic[Said]):
     """Writes callbacks in groups.
 
     Args:
         database: where to.
-        take: enters one event and returns the text for the resident, empty for none.
+        take: enters one event and returns what the resident is told.
     """
 
-    def __init__(self, database: Database, take: Take) -> None:
+    def __init__(self, database: Database, take: Take[Said]) -> None:
         self._database = database
         self._take = take
-        self._waiting: list[_Call] = []
+        self._waiting: list[_Call[Said]] = []
         self._writer: asyncio.Task[None] | None = None
 
-    async def enter(self, channel: Channel, events: Sequence[Event]) -> Answers:
+    async def enter(self, channel: Channel, events: Sequence[Event]) -> list[Said]:
         """Enter the events of one callback; returns when they are on disk.
 
         Returns:
-            The text for the resident to each event.
+            What the resident is told in answer to each event.
 
         Raises:
             NotTaken: nothing of this callback was kept.
         """
-        call = _Call(channel, events, asyncio.get_running_loop().create_future())
+        call: _Call[Said] = _Call(channel, events, asyncio.get_running_loop().create_future())
         self._waiting.append(call)
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write_all())
@@ -77,13 +78,13 @@ class Intake:
                 if not call.answers.done():
                     call.answers.set_result(given)
 
-    def _write(self, calls: Sequence[_Call]) -> list[Answers | None]:
+    def _write(self, calls: Sequence[_Call[Said]]) -> list[list[Said] | None]:
         with self._database.session() as session:
             answers = [self._write_one(session, call) for call in calls]
             session.commit()
         return answers
 
-    def _write_one(self, session: Session, call: _Call) -> Answers | None:
+    def _write_one(self, session: Session, call: _Call[Said]) -> list[Said] | None:
         """A callback that cannot be written takes no other with it."""
         try:
             with session.begin_nested():

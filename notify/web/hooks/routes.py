@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-
 import structlog
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 
-from channels.contract import Answer, CallbackRefused, CallbackRequest, Channel, Event
+from channels.contract import Answer, CallbackRefused, CallbackRequest
 from notify.hub import Hub
 from notify.web.guard import TooLarge, read_body
-from notify.web.hooks.intake import Intake, NotTaken
-from notify.web.hooks.residents import Residents
+from notify.web.hooks.intake import NotTaken
+from notify.web.hooks.talking import Talks
 
 log = structlog.get_logger()
 
@@ -26,7 +23,7 @@ class Hooks:
     def __init__(self, hub: Hub) -> None:
         self._channels = hub.channels
         self._public_url = hub.settings.public_url
-        self._intake = Intake(hub.database, Residents(hub).take)
+        self._talks = Talks(hub)
 
     def router(self) -> APIRouter:
         """The routes."""
@@ -47,10 +44,10 @@ class Hooks:
             log.warning("callback_refused", channel=name, reason=str(refusal))
             return PlainTextResponse(str(refusal), 403)
         try:
-            texts = await self._intake.enter(channel, events)
+            answer = await self._talks.hear(channel, events)
         except NotTaken:
             return PlainTextResponse("This could not be kept. Please call again.", 503)
-        return _reply(_answer(channel, events, texts))
+        return _reply(answer)
 
     async def _as_signed(self, request: Request) -> CallbackRequest:
         """The request with the URL that the provider called; the city's proxy may have changed it since."""
@@ -61,16 +58,6 @@ class Hooks:
             headers={key.lower(): value for key, value in request.headers.items()},
             body=await read_body(request, LARGEST),
         )
-
-
-def _answer(channel: Channel, events: Sequence[Event], texts: Sequence[str]) -> Answer | None:
-    """The reply with a text for the resident, if any; a reply carries one."""
-    pairs = list(zip(events, texts, strict=True))
-    chosen = next((pair for pair in pairs if pair[1]), pairs[-1] if pairs else None)
-    if chosen is None:
-        return None
-    event, text = chosen
-    return channel.answer(replace(event, answered=False) if text else event, text)
 
 
 def _reply(answer: Answer | None) -> Response:
