@@ -83,15 +83,17 @@ class Guard:
         try:
             await self.app(scope, receive, guarded)
         except Exception as error:
-            # Neither the path (it may hold a token) nor the error's text (it may hold an address) is logged.
-            log.error(  # noqa: TRY400
-                "request_failed", route=_route(scope), error=type(error).__name__, where=where(error)
-            )
+            report(scope, error)
             if started:
                 raise RuntimeError("A page broke off half-way; see request_failed in the log.") from None
             await PlainTextResponse("Something went wrong here. Please try again.", 500)(
                 scope, receive, guarded
             )
+
+
+def report(scope: Scope, error: Exception) -> None:
+    """Log a defect. Neither the path (it may hold a token) nor the error's text (it may hold an address) goes in."""
+    log.error("request_failed", route=_route(scope), error=type(error).__name__, where=where(error))
 
 
 def _add_headers(message: Message) -> None:
