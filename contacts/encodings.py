@@ -1,12 +1,14 @@
 """Text files that people made: which encoding they are in, and their lines.
 
-A file is read as a stream, so its size does not matter. Where the encoding cannot be told for sure, the file
-is refused with the line and the cure.
+A file is read as a stream, so its size does not matter. UTF-8, UTF-16 and Western European text are told for
+sure; for the rest of the world `charset-normalizer` is asked. Where the encoding cannot be told, the file is
+refused with the line and the cure.
 """
 
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterator
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
@@ -14,6 +16,16 @@ from pathlib import Path
 from contacts.values import ImportFailed, SheetProblem
 
 LONGEST_LINE = 1 << 20  # bytes or characters
+SAMPLE = 1 << 16  # bytes of lines with accents, by which an encoding is told
+LEAST_EVIDENCE = 16  # bytes outside ASCII, fewer tell nothing
+
+# What spreadsheets write besides UTF-8 and Windows-1252, for people who read other scripts.
+_OTHER_ENCODINGS = [
+    "cp1251", "koi8_r", "koi8_u", "cp1250", "iso8859_2", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258",
+    "gb18030", "big5", "shift_jis", "euc_jp", "euc_kr", "cp949", "cp874", "mac_roman", "mac_cyrillic",
+]  # fmt: skip
+# In Western text accented letters stand one or two together, and no other sign touches a letter.
+_NOT_WESTERN = re.compile(r"[\x80-\u2122]{3}|[^\W\d_][¡-©«-±´-¹»-¿ƒ†‡ˆ‰‹]|[¡-©«-±´-¹»-¿ƒ†‡ˆ‰‹][^\W\d_]")
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -23,8 +35,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _OTHER_FILES = (
-    (b"PK\x03\x04", "an Excel or OpenDocument workbook"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook, or one with a password"),
     (b"%PDF", "a PDF"),
     (b"\x1f\x8b", "a compressed file"),
     (b"\x89PNG", "a picture"),
@@ -47,7 +58,9 @@ def find_encoding(path: Path) -> tuple[str, int]:
     for mark, kind in _OTHER_FILES:
         if start.startswith(mark):
             raise ImportFailed(
-                SheetProblem.NOT_A_SHEET, f"The file is {kind}, not CSV.", "Save the sheet as CSV (UTF-8)."
+                SheetProblem.NOT_A_SHEET,
+                f"The file is {kind}, not CSV.",
+                "Save the sheet as CSV (UTF-8) or as .xlsx without a password.",
             )
     for mark, name in _MARKS:
         if start.startswith(mark) and name != "utf-8-sig":
@@ -68,8 +81,9 @@ def _unmarked_utf16(start: bytes) -> str | None:
 
 
 def _narrow_encoding(path: Path, start: bytes) -> tuple[str, int]:
-    """UTF-8 where every line is; Windows-1252 where no line with an accent is; else nobody can tell."""
+    """UTF-8 where every line is; where no line with an accent is, what these lines look like."""
     number, utf8, other = 0, 0, 0
+    sample = bytearray()
     with path.open("rb") as stream:
         while line := stream.readline(LONGEST_LINE):
             number += 1
@@ -78,16 +92,30 @@ def _narrow_encoding(path: Path, start: bytes) -> tuple[str, int]:
             if not line.isascii():
                 is_utf8 = _decodes(line, "utf-8")
                 utf8, other = (number, other) if is_utf8 else (utf8, other or number)
-                if not is_utf8 and not _decodes(line, "cp1252"):
-                    raise _unknown_encoding(number)
+                if len(sample) < SAMPLE:
+                    sample += line
     if other and utf8:
         raise ImportFailed(
             SheetProblem.MIXED_ENCODINGS,
             f"The file mixes two encodings: line {utf8} is UTF-8, line {other} is not.",
             "Open it in a spreadsheet, look whether all names are right, and save it as CSV (UTF-8).",
         )
-    marked = start.startswith(codecs.BOM_UTF8)
-    return ("cp1252" if other else "utf-8-sig" if marked else "utf-8"), number
+    if other:
+        return _look_of(bytes(sample), other), number
+    return "utf-8-sig" if start.startswith(codecs.BOM_UTF8) else "utf-8", number
+
+
+def _look_of(sample: bytes, number: int) -> str:
+    """Windows-1252 where the text looks Western; else what most likely makes words of these bytes."""
+    if _decodes(sample, "cp1252") and not _NOT_WESTERN.search(sample.decode("cp1252")):
+        return "cp1252"
+    if sum(byte > 127 for byte in sample) >= LEAST_EVIDENCE:
+        from charset_normalizer import from_bytes
+
+        best = from_bytes(sample, cp_isolation=_OTHER_ENCODINGS).best()
+        if best is not None:
+            return str(best.encoding)
+    raise _unknown_encoding(number)
 
 
 def _decodes(line: bytes, encoding: str) -> bool:
@@ -151,5 +179,5 @@ def _unknown_encoding(number: int) -> ImportFailed:
     return ImportFailed(
         SheetProblem.ENCODING,
         f"The text around row {number} is in an encoding that cannot be told.",
-        "Save the sheet as CSV (UTF-8), or name its encoding.",
+        "Save the sheet as CSV (UTF-8), or name its encoding with --encoding.",
     )

@@ -8,56 +8,22 @@ from __future__ import annotations
 
 import csv
 import re
-import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from contacts import headers, workbooks
 from contacts.encodings import count_lines, find_encoding, known_encoding, lines
 from contacts.values import BadValue, ImportFailed, Problem, SheetProblem, masked
 
+_Opened = tuple[str, int, str, str, tuple[str, ...], int, list[str]]
+
 LONGEST_ROW = 20_000  # characters
-MOST_COLUMNS = 1000
 DELIMITERS = (",", ";", "\t", "|")
 
-# What headers are called, without spaces, punctuation and case.
-ALIASES: dict[str, tuple[str, ...]] = {
-    "name": ("name", "fullname"),
-    "first_name": ("firstname", "givenname", "forename"),
-    "last_name": ("lastname", "surname", "familyname"),
-    "phone": (
-        "phone",
-        "mobile",
-        "cell",
-        "telephone",
-        "phonenumber",
-        "mobilephone",
-        "cellphone",
-        "mobilenumber",
-    ),
-    "email": ("email", "mail", "emailaddress"),
-    "telegram": ("telegram", "telegramchatid", "telegramid", "chatid"),
-    "address": ("address", "postaladdress", "mailingaddress", "streetaddress", "street"),
-    **{f"address{n}": (f"address{n}", f"addressline{n}", f"line{n}") for n in range(1, 6)},
-    "city": ("city", "town"),
-    "state": ("state", "region", "province"),
-    "postcode": ("postcode", "zip", "zipcode", "postalcode"),
-    "country": ("country",),
-    "language": ("language", "lang", "preferredlanguage", "languagepreference"),
-    "area": ("area", "neighborhood", "neighbourhood", "ward", "district"),
-    "groups": ("groups", "group", "tags", "tag"),
-    "consent": ("consent", "optin", "optedin", "agreed", "permission"),
-    "consent_date": ("consentdate", "optindate", "dateofconsent"),
-    "consent_source": ("consentsource", "optinsource"),
-    "consent_wording": ("consentwording", "consenttext"),
-    "consent_language": ("consentlanguage", "consentwordinglanguage"),
-}
-ADDRESS_FIELDS = ("phone", "email", "telegram", "address", "address1")
-
-_FIELD_OF = {alias: name for name, aliases in ALIASES.items() for alias in aliases}
 _SEPARATOR_LINE = re.compile(r"sep=([,;|\t])", re.IGNORECASE)
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_SENTINELS = {workbooks.FORMULA: Problem.FORMULA, workbooks.CELL_ERROR: Problem.CELL_ERROR}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +66,13 @@ class Sheet:
 
     Attributes:
         path: the file.
-        encoding: Python's name of it.
-        delimiter: between cells.
+        encoding: Python's name of it; "xlsx" for a workbook.
+        delimiter: between cells; empty for a workbook.
+        sheet_name: which one of a workbook it is, empty for CSV.
+        sheet_names: those that the workbook has.
+        header: the first row.
         columns: the header as written, by field.
+        places: of each field, from 0.
         ignored: headers that mean nothing to us.
         lines: how many lines the file has, header and blank ones included.
         size: of the file, in bytes.
@@ -111,13 +81,29 @@ class Sheet:
     path: Path
     encoding: str
     delimiter: str
+    sheet_name: str
+    sheet_names: tuple[str, ...]
+    header: tuple[str, ...] = field(repr=False)
     columns: dict[str, str]
+    places: dict[str, int]
     ignored: tuple[str, ...]
     lines: int
     size: int
-    _places: tuple[tuple[str, int], ...] = field(repr=False)
     _header_row: int = field(repr=False)
-    _width: int = field(repr=False)
+
+    def records(self) -> Iterator[tuple[int, list[str] | RowError]]:
+        """The cells of each row after the header, with its number; an error where it cannot be read.
+
+        Raises:
+            ImportFailed: the rest of the file cannot be read.
+        """
+        last = self._header_row
+        source = (
+            workbooks.records(self.path, self.sheet_name, frozenset(self.places.values()))
+            if self.sheet_name
+            else _records(self.path, self.encoding, self.delimiter)
+        )
+        return (record for record in source if record[0] > last)
 
     def rows(self) -> Iterator[Row | RowError]:
         """Read the rows in their order; a row that cannot be read is an error with its number.
@@ -127,21 +113,27 @@ class Sheet:
         Raises:
             ImportFailed: the rest of the file cannot be read.
         """
-        for number, cells in _records(self.path, self.encoding, self.delimiter):
+        for number, cells in self.records():
             if isinstance(cells, RowError):
                 yield cells
-            elif number > self._header_row and any(map(str.strip, cells)):
-                yield self._row(number, cells)
+            elif any(map(str.strip, cells)):
+                yield self.row(number, cells)
 
-    def _row(self, number: int, cells: list[str]) -> Row | RowError:
+    def row(self, number: int, cells: list[str]) -> Row | RowError:
+        """The filled cells of a row by field, or what makes it unusable."""
         if sum(map(len, cells)) > LONGEST_ROW or "\0" in "".join(cells):
             return self._bad_row(number, cells)
-        if len(cells) > self._width and any(map(str.strip, cells[self._width :])):
+        width = len(self.header)
+        if len(cells) > width and any(map(str.strip, cells[width:])):
             return RowError.of(number, "", "", BadValue(Problem.TOO_MANY_CELLS))
         last = len(cells)
         return Row(
             number,
-            {name: text for name, place in self._places if place < last and (text := cells[place].strip())},
+            {
+                name: text
+                for name, place in self.places.items()
+                if place < last and (text := cells[place].strip())
+            },
         )
 
     def _bad_row(self, number: int, cells: list[str]) -> RowError:
@@ -149,45 +141,72 @@ class Sheet:
         has_nul = ["\0" in cell for cell in cells]
         place = has_nul.index(True) if any(has_nul) else cells.index(max(cells, key=len))
         problem = Problem.NUL if any(has_nul) else Problem.TOO_LONG
-        column = {place: self.columns[name] for name, place in self._places}.get(place, f"column {place + 1}")
+        names = {place: self.columns[name] for name, place in self.places.items()}
+        column = names.get(place, f"column {place + 1}")
+        sentinel = _SENTINELS.get(cells[place])
+        if sentinel:
+            return RowError.of(number, column, "", BadValue(sentinel))
         return RowError.of(number, column, cells[place].replace("\0", ""), BadValue(problem))
 
 
-def open_sheet(path: Path, *, encoding: str | None = None, delimiter: str | None = None) -> Sheet:
-    """Find out how a CSV file is written and what its columns are.
+def open_sheet(
+    path: Path,
+    *,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    sheet_name: str | None = None,
+    mapping: Mapping[str, str] | None = None,
+) -> Sheet:
+    """Find out how a CSV file or an Excel workbook is written and what its columns are.
 
     Args:
-        path: the file.
-        encoding: Python's name of its encoding; found out if None: UTF-8, UTF-16 or Windows-1252.
+        path: the file; what it is, its content says, not its name.
+        encoding: Python's name of a CSV file's encoding; found out if None.
         delimiter: found out if None: comma, semicolon, tab or bar.
+        sheet_name: which sheet of a workbook; the first if None.
+        mapping: what some columns are, see `contacts.headers.columns`.
 
     Raises:
-        ImportFailed: it is no CSV file, cannot be read for sure, or has no column that names an address.
+        ImportFailed: it is neither, cannot be read for sure, or has no column that names an address.
     """
     try:
         size = path.stat().st_size
-        found, line_count = _encoding(path, encoding)
-        sign = _delimiter(path, found) if delimiter is None else _checked(delimiter)
-        number, header = _header(path, found, sign)
+        opened = _open_workbook(path, sheet_name) if workbooks.is_one(path) else None
+        found, line_count, sign, name, names, number, header = opened or _open_csv(path, encoding, delimiter)
     except OSError as error:
         raise ImportFailed(
             SheetProblem.NOT_READABLE,
             f"The file cannot be read: {error.strerror}.",
             "Check its name and that you may read it.",
         ) from None
-    columns, ignored = _columns(header)
+    columns = headers.columns(header, mapping)
     return Sheet(
         path=path,
         encoding=found,
         delimiter=sign,
-        columns={name: header[place] for name, place in columns.items()},
-        ignored=ignored,
+        sheet_name=name,
+        sheet_names=names,
+        header=tuple(header),
+        columns={field: header[place] for field, place in columns.places.items()},
+        places=columns.places,
+        ignored=columns.ignored,
         lines=line_count,
         size=size,
-        _places=tuple(columns.items()),
         _header_row=number,
-        _width=len(header),
     )
+
+
+def _open_csv(path: Path, encoding: str | None, delimiter: str | None) -> _Opened:
+    found, line_count = _encoding(path, encoding)
+    sign = _delimiter(path, found) if delimiter is None else _checked(delimiter)
+    return found, line_count, sign, "", (), *_header(_records(path, found, sign))
+
+
+def _open_workbook(path: Path, sheet_name: str | None) -> _Opened:
+    names = workbooks.check(path)
+    name = workbooks.choose(names, sheet_name)
+    number, header = _header(workbooks.records(path, name))
+    return "xlsx", workbooks.count_rows(path, name), "", name, names, number, header
 
 
 def safe_cell(text: str) -> str:
@@ -218,8 +237,8 @@ def _delimiter(path: Path, encoding: str) -> str:
     named = _named_delimiter(path, encoding)
     if named:
         return named
-    headers = {sign: _header(path, encoding, sign)[1] for sign in DELIMITERS}
-    return max(DELIMITERS, key=lambda sign: (len(_recognised(headers[sign])), len(headers[sign])))
+    first = {sign: _header(_records(path, encoding, sign))[1] for sign in DELIMITERS}
+    return max(DELIMITERS, key=lambda sign: (sum(map(bool, headers.guess(first[sign]))), len(first[sign])))
 
 
 def _named_delimiter(path: Path, encoding: str) -> str | None:
@@ -236,9 +255,9 @@ def _checked(delimiter: str) -> str:
     return delimiter
 
 
-def _header(path: Path, encoding: str, delimiter: str) -> tuple[int, list[str]]:
+def _header(records: Iterable[tuple[int, list[str] | RowError]]) -> tuple[int, list[str]]:
     """The first row with something in it, and its number."""
-    for number, cells in _records(path, encoding, delimiter):
+    for number, cells in records:
         if isinstance(cells, RowError):
             raise ImportFailed(SheetProblem.NO_COLUMN, f"Row {number}: {cells.message}", cells.cure)
         header = [cell.strip() for cell in cells]
@@ -253,29 +272,24 @@ def _header(path: Path, encoding: str, delimiter: str) -> tuple[int, list[str]]:
 
 def _records(path: Path, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str] | RowError]]:
     """Every row with its number, or the error that broke it. Each line of a broken row is an error."""
-    number = 0
+    number = done = 0
     reader = csv.reader(_without_separator_line(lines(path, encoding)), delimiter=delimiter, strict=True)
-    while (read := _read(reader)) is not None:
-        line_count, cells = read
-        if cells is None:
-            for number in range(number + 1, number + 1 + line_count):  # noqa: B020
+    while True:
+        try:
+            for cells in reader:
+                done = reader.line_num
+                number += 1
+                yield number, cells
+        except csv.Error as error:
+            # One exception stands for everything; after a cell over its limit nothing that follows is sure.
+            if "limit" in str(error):
+                raise _cell_too_long(reader.line_num) from None
+            broken = max(reader.line_num - done, 1)
+            done = reader.line_num
+            for number in range(number + 1, number + 1 + broken):  # noqa: B020
                 yield number, RowError.of(number, "", "", BadValue(Problem.BROKEN_QUOTES))
         else:
-            number += 1
-            yield number, cells
-
-
-def _read(reader: Any) -> tuple[int, list[str] | None] | None:
-    """How many lines the next row took, and its cells; no cells where it is broken; None at the end."""
-    begun = reader.line_num
-    try:
-        cells = next(reader, None)
-    except csv.Error as error:
-        # One exception stands for everything; after a cell over its limit nothing that follows is sure.
-        if "limit" in str(error):
-            raise _cell_too_long(reader.line_num) from None
-        return max(reader.line_num - begun, 1), None
-    return None if cells is None else (reader.line_num - begun, cells)
+            return
 
 
 def _cell_too_long(line: int) -> ImportFailed:
@@ -290,52 +304,3 @@ def _without_separator_line(every: Iterator[str]) -> Iterator[str]:
     first = next(every, "")
     yield "\n" if _SEPARATOR_LINE.fullmatch(first.strip("\r\n ")) else first
     yield from every
-
-
-def _columns(header: Sequence[str]) -> tuple[dict[str, int], tuple[str, ...]]:
-    """The place of each field, and the headers that mean nothing to us."""
-    recognised = _recognised(header)
-    if len(header) > MOST_COLUMNS:
-        raise ImportFailed(
-            SheetProblem.TOO_MANY_COLUMNS,
-            f"The sheet has {len(header)} columns.",
-            "Keep the few that matter.",
-        )
-    if not recognised:
-        raise ImportFailed(
-            SheetProblem.NO_COLUMN,
-            "The first row names no column that Notify knows.",
-            "Write names there: name, phone, email, address1, city, state, postcode, language, consent.",
-        )
-    _check_twice(header, recognised)
-    if not any(name in ADDRESS_FIELDS for _, name in recognised):
-        raise ImportFailed(
-            SheetProblem.NO_ADDRESS_COLUMN,
-            "No column holds an address.",
-            "Add a column phone, email, telegram, or address1 with city, state and postcode.",
-        )
-    places = {name: place for place, name in recognised}
-    known = set(places.values())
-    return places, tuple(text[:40] for place, text in enumerate(header) if text and place not in known)
-
-
-def _check_twice(header: Sequence[str], recognised: Sequence[tuple[int, str]]) -> None:
-    seen: dict[str, int] = {}
-    for place, name in recognised:
-        if name in seen:
-            first, second = header[seen[name]], header[place]
-            raise ImportFailed(
-                SheetProblem.DUPLICATE_COLUMN,
-                f"Columns {seen[name] + 1} ({first}) and {place + 1} ({second}) are both the {name}.",
-                "Keep one, or give the other a name that says what it is.",
-            )
-        seen[name] = place
-
-
-def _recognised(header: Sequence[str]) -> list[tuple[int, str]]:
-    found = ((place, _FIELD_OF.get(_bare(text))) for place, text in enumerate(header))
-    return [(place, name) for place, name in found if name]
-
-
-def _bare(header: str) -> str:
-    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", header).casefold()))

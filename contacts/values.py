@@ -38,6 +38,10 @@ class Problem(StrEnum):
     TOO_MANY_CELLS = "too_many_cells"
     BROKEN_QUOTES = "broken_quotes"
     NO_ADDRESS = "no_address"
+    NO_LIST = "no_list"
+    LIST_UNKNOWN = "list_unknown"
+    FORMULA = "formula"
+    CELL_ERROR = "cell_error"
     DAMAGED_NUMBER = "damaged_number"
 
     PHONE_NOT_A_NUMBER = "phone_not_a_number"
@@ -87,6 +91,22 @@ MESSAGES: dict[Problem, tuple[str, str]] = {
     Problem.NO_ADDRESS: (
         "The row has no address that can be used, so it was not imported.",
         "Give a phone number, an email address, a Telegram chat or a postal address.",
+    ),
+    Problem.NO_LIST: (
+        "The row names no list, so it was not imported.",
+        "Fill in its list, or name one for the whole file with --list.",
+    ),
+    Problem.LIST_UNKNOWN: (
+        "There is no list of this name.",
+        "Check its spelling, or make the list first: notify list create.",
+    ),
+    Problem.FORMULA: (
+        "The cell is a formula, and the file does not hold its result.",
+        "Open it in a spreadsheet, save it there, or paste the values without formulas.",
+    ),
+    Problem.CELL_ERROR: (
+        "The cell shows an error like #N/A in the spreadsheet.",
+        "Correct the formula, or enter the value.",
     ),
     Problem.DAMAGED_NUMBER: (
         "A spreadsheet rounded this number, so its last digits are lost.",
@@ -216,6 +236,13 @@ class SheetProblem(StrEnum):
     DELIMITER = "delimiter"
     NO_CONSENT = "no_consent"
     ATTESTATION = "attestation"
+    NO_LIST = "no_list"
+    MAPPING = "mapping"
+    NO_SUCH_SHEET = "no_such_sheet"
+    TOO_BIG = "too_big"
+    PROTECTED = "protected"
+    BUSY = "busy"
+    NO_SUCH_IMPORT = "no_such_import"
 
 
 class ImportFailed(ValueError):

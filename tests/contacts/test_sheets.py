@@ -129,7 +129,7 @@ def test_lines_may_end_in_any_way_and_cells_hold_line_breaks(sheet: Write, end: 
         ("phone,mobile\n1,2\n", SheetProblem.DUPLICATE_COLUMN, "(mobile)"),
         ("," * 1000 + "phone\n", SheetProblem.TOO_MANY_COLUMNS, "1001"),
         ('"phone,name\nAna', SheetProblem.NO_COLUMN, "Row 1"),
-        (b"PK\x03\x04\x14\x00", SheetProblem.NOT_A_SHEET, "CSV"),
+        (b"PK\x03\x04\x14\x00", SheetProblem.NOT_READABLE, "broken"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1", SheetProblem.NOT_A_SHEET, "CSV"),
         (b"%PDF-1.7", SheetProblem.NOT_A_SHEET, "PDF"),
         ("phone,name\n1,Núñez\n".encode() + "2,Núñez\n".encode("cp1252"), SheetProblem.MIXED_ENCODINGS, "line 3"),
