@@ -156,6 +156,7 @@ class Ground(BaseSettings):
     playbooks_dir: Path | None = None  # the city's own playbooks, beside those that ship
     city: CitySettings = Field(default_factory=CitySettings)
     sending: SendingSettings = Field(default_factory=SendingSettings)
+    web: WebSettings = Field(default_factory=WebSettings)
     api: ApiSettings = Field(default_factory=ApiSettings)
 
     @property

@@ -31,7 +31,9 @@ from channels.email.settings import EmailSettings
 from channels.net import leads_to_loopback, mailbox
 from channels.text import clean, has_right_to_left, isolate, isolate_html, link, safe_html, set_apart
 
-UNSUBSCRIBE_PATH = "/u/"  # under the city's public URL, followed by the token
+# Under the city's public URL, followed by the token.
+UNSUBSCRIBE_PATH = "/u/"
+PREFERENCES_PATH = "/p/"
 
 _GREETING, _TOKEN = gap("greeting"), gap("token")
 _BODIES = re.compile(rb"\x01(?:text|html)\x01")
@@ -53,7 +55,7 @@ class MailTemplate:
     sender: str  # the address of the envelope
     tagged: bool  # with the mail's own name in it (VERP)
     domain: str  # of message ids
-    unsubscribe: str  # the List-Unsubscribe header, with gaps
+    unsubscribe: str  # the List-Unsubscribe header, with gaps; none in an answer to one resident
 
     def address(self, message: Message, batch: Batch, now: datetime) -> Mail:
         """The mail for one recipient.
@@ -76,7 +78,7 @@ class MailTemplate:
             f"To: {address_header(box, name)}\r\n"
             f"Message-ID: <{message_id}>\r\n"
             f"{HEADER}: {own}\r\n"
-            f"List-Unsubscribe: {self.unsubscribe.replace(_TOKEN, token)}\r\n"
+            f"{self.unsubscribe.replace(_TOKEN, token)}"
         )
         parts = self._parts(name, token)
         content = b"".join((headers.encode(), self.head, parts[0], self.middle, parts[1], self.tail))
@@ -115,12 +117,15 @@ def compose(text: ApprovedText, settings: EmailSettings, city: City) -> Renderin
     values = _values(text, title, city, words, base)
     words_only, html = (_layout(name).render(values) for name in ("mail.txt", "mail.html"))
     bodies = encode(words_only), encode(html)
+    unsubscribe = "" if text.is_answer else _list_unsubscribe(base, settings)
     return Rendering(
         channel="email",
         language=text.language,
         preview=fill(words_only, {"greeting": words["greeting_plain"], "token": "…"}),
         notes=_notes(city, base),
-        content=_template(title, _skeleton(text, settings, city, bodies), bodies, words, settings, base),
+        content=_template(
+            title, _skeleton(text, settings, city, bodies), bodies, words, settings, unsubscribe
+        ),
     )
 
 
@@ -175,7 +180,9 @@ def _values(
         "isolate": lambda line: isolate(line) if right_to_left or has_right_to_left(line) else line,
         "isolate_html": isolate_html,
         "set_apart": set_apart if right_to_left else str,
+        "is_answer": text.is_answer,
         "unsubscribe_url": base + UNSUBSCRIBE_PATH + _TOKEN,
+        "preferences_url": base + PREFERENCES_PATH + _TOKEN,
     }
 
 
@@ -211,7 +218,7 @@ def _template(
     bodies: tuple[Body, Body],
     words: Mapping[str, str],
     settings: EmailSettings,
-    base: str,
+    unsubscribe: str,
 ) -> MailTemplate:
     head, middle, tail = _BODIES.split(skeleton.as_bytes())
     sender = settings.sender_mailbox
@@ -226,7 +233,7 @@ def _template(
         sender=settings.return_path or sender.address,
         tagged=settings.return_tags,
         domain=sender.domain,
-        unsubscribe=_list_unsubscribe(base, settings),
+        unsubscribe=unsubscribe,
     )
 
 
@@ -239,8 +246,9 @@ def _skeleton(
     if settings.reply_to:
         message["Reply-To"] = settings.reply_to
     message["Auto-Submitted"] = "auto-generated"
-    message["List-Id"] = f"<notify.{sender.domain}>"
-    message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    if not text.is_answer:
+        message["List-Id"] = f"<notify.{sender.domain}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message.set_content("", cte=bodies[0].encoding)
     message.add_alternative("", subtype="html", cte=bodies[1].encoding)
     message["Content-Language"] = text.language  # set_content would have removed it
@@ -252,6 +260,6 @@ def _skeleton(
 def _list_unsubscribe(base: str, settings: EmailSettings) -> str:
     web = f"<{base}{UNSUBSCRIBE_PATH}{_TOKEN}>"
     if not settings.unsubscribe_mailto:
-        return web
+        return f"List-Unsubscribe: {web}\r\n"
     mailto = quote(settings.unsubscribe_mailto, safe="@")
-    return f"{web},\r\n <mailto:{mailto}?subject=unsubscribe%20{_TOKEN}>"
+    return f"List-Unsubscribe: {web},\r\n <mailto:{mailto}?subject=unsubscribe%20{_TOKEN}>\r\n"

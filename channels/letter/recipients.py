@@ -238,7 +238,7 @@ class Filler:
         slot = self._body.lead.slots.get("choices")
         if slot is None:
             return "", _CHOICES_SIZES[0]
-        url = guards.clean(f"{self._city_url}/u/{token}" if token else self._city_url)
+        url = guards.clean(f"{self._city_url}/p/{token}" if token else self._city_url)
         size = _fit(fonts.width(url, _LATIN_STACK), slot, _CHOICES_SIZES)
         if size is None:
             raise _Unfit("The link to the resident's choices is too long for its place.")

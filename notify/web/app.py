@@ -12,13 +12,15 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from notify.hub import Hub
-from notify.web.api.app import mount as mount_api
 from notify.web.console.routes import Console, Outside
 from notify.web.guard import Guard
 from notify.web.hooks.routes import Hooks
 from notify.web.languages import asked_for, choose
 from notify.web.pages import STATIC, Pages
+from notify.web.public.confirming import Confirming
+from notify.web.public.joining import Joining
 from notify.web.public.leaving import Leaving
+from notify.web.public.preferences import Preferences
 from notify.web.public.statements import Statements
 
 SANDBOX = "/sandbox"
@@ -41,7 +43,8 @@ def create_app(hub: Hub, *, sandbox_app: ASGIApp | None = None) -> FastAPI:
     console = Console(hub, pages, is_open=sandbox_app is not None)
     for part in (Hooks(hub), Statements(hub, pages), Leaving(hub, pages), console, Health(hub)):
         app.include_router(part.router())
-    mount_api(app, hub, pages)
+    for way in (Joining(hub, pages), Confirming(hub, pages), Preferences(hub, pages)):
+        app.include_router(way.router())
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     if sandbox_app is not None:
         _mount_sandbox(app, sandbox_app, pages)

@@ -47,6 +47,7 @@ class Pages:
             "fill": fill,
             "isolated": isolated,
             "ltr": left_to_right,
+            "plain": str.format,
             "shown": shown,
             "telephone": telephone,
             "web": web_address,
@@ -97,9 +98,11 @@ class Pages:
         """
         return self.page("message", spoken(language), status=status, headers=headers, key=key)
 
-    def redirect(self, path: str, headers: Mapping[str, str] | None = None) -> RedirectResponse:
-        """To another page of the hub."""
-        return RedirectResponse(self.at(path), 302, dict(headers or {}))
+    def redirect(
+        self, path: str, headers: Mapping[str, str] | None = None, *, status: int = 302
+    ) -> RedirectResponse:
+        """To another page of the hub; after a form was taken, with 303."""
+        return RedirectResponse(self.at(path), status, dict(headers or {}))
 
     def date(self, moment: datetime, language: str) -> str:
         """The day of a moment in the city, as the language writes it."""

@@ -97,7 +97,7 @@ async def test_every_letter_is_in_the_file_and_each_outcome_names_its_place(chan
     for row in found:
         printed = words_of(letters_of(outbox), int(row["first_page"]) - 1)
         assert f"Ana Diaz {row['letter_id']}" in printed
-        assert f"/u/token-{row['letter_id']}" in printed
+        assert f"/p/token-{row['letter_id']}" in printed
         assert "November 20, 2026" in printed
 
 

@@ -12,12 +12,14 @@ from starlette.concurrency import run_in_threadpool
 from channels.contract import AddressKind
 from contacts import consent
 from contacts.consent import Method
-from contacts.models import Contact, Endpoint, Subscription
+from contacts.joining import living
+from contacts.models import Contact, Endpoint, EndpointState, Subscription
 from notify.hub import Hub, address_kinds
 from notify.tokens import Recipient
 from notify.web.guard import TooLarge, read_body
 from notify.web.languages import asked_for, choose, spoken
 from notify.web.pages import NO_STORE, Pages, fill, left_to_right
+from notify.web.public.masks import shown_address
 from templates import phrases
 
 LARGEST = 10_000  # bytes of a form with one field
@@ -95,8 +97,8 @@ class Leaving:
         )
 
     def _find(self, session: Session, recipient: Recipient) -> _Leaver | None:
-        endpoint = session.get(Endpoint, recipient.endpoint_id)
-        if endpoint is None:
+        endpoint = living(session, recipient.endpoint_id)
+        if endpoint is None or endpoint.state == EndpointState.ERASED:
             return None
         contact = session.get_one(Contact, endpoint.contact_id)
         return _Leaver(
@@ -109,6 +111,7 @@ class Leaving:
             spoken(leaver.language),
             headers=NO_STORE,
             sentence=self._sentence(layout, leaver),
+            preferences=self._hub.tokens.make(Recipient(leaver.endpoint.id or 0, None)),
             one_list=leaver.list_id is not None and not leaver.endpoint.opted_out,
         )
 
@@ -130,15 +133,3 @@ def _has_left(session: Session, endpoint: Endpoint, list_id: int | None) -> bool
         return endpoint.opted_out
     subscription = session.get(Subscription, (list_id, endpoint.id))
     return subscription is not None and not subscription.active
-
-
-def shown_address(kind: AddressKind, address: str) -> str:
-    """As much of an address as its owner needs to know it, and nobody else can use."""
-    if kind is AddressKind.EMAIL:
-        name, _, domain = address.rpartition("@")
-        return f"{name[:1]}•••@{domain}"
-    if kind is AddressKind.PHONE:
-        return f"•••{address[-4:]}"
-    if kind is AddressKind.CHAT:
-        return f"•••{address[-3:]}"
-    return f"{address.split()[0]} •••"
