@@ -11,6 +11,7 @@ import json
 import re
 import secrets
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -172,8 +173,17 @@ class Translation(Wording, table=True):
     editor_id: int | None = Field(default=None, foreign_key="staff.id")  # None: no member of staff wrote it
     approved_by: int | None = Field(default=None, foreign_key="staff.id")
     approved_at: datetime | None = Field(default=None, sa_type=Moment)
-    findings: str = "[]"  # JSON: what the checks said when it was made
+    findings: str = "[]"  # JSON: what the checks said of the whole when it was made
     at: datetime = Field(default_factory=now, sa_type=Moment)
+
+    @property
+    def findings_list(self) -> list[dict[str, Any]]:
+        """What the checks said of the whole."""
+        return list(json.loads(self.findings))
+
+    def note(self, findings: Iterable[Any]) -> None:
+        """Keep what the checks say of the whole: dataclasses."""
+        self.findings = json.dumps([asdict(each) for each in findings], ensure_ascii=False)
 
 
 class Approval(SQLModel, table=True):

@@ -415,13 +415,15 @@ def _missing(session: Session, found: Statement) -> list[str]:
 
 
 def _by_machine(session: Session, found: Statement, language: str, engine: Any, person: Staff) -> str:
-    from notify.translation.engine import EngineError
-
-    try:
-        kept = desk.by_machine(session, found, language, engine, person)
-    except EngineError as error:
-        return f"people translate this: {error}"
-    return f"draft by {kept.engine}, held"
+    work = desk.prepare(session, found, language, engine, person)
+    counted = {
+        "kept as they were": work.carried,
+        "from the memory": work.remembered,
+        "drafted by the machine": work.drafted,
+        "for people to translate": work.to_write,
+    }
+    told = ", ".join(f"{count} {what}" for what, count in counted.items() if count)
+    return f"{work.sentences} sentences: {told}. {work.problem}".strip()
 
 
 @translation.command("approve")

@@ -50,6 +50,7 @@ class Kind(StrEnum):
     EMPHASIS = "emphasis"
     LAYOUT = "layout"
     SCORE = "score"
+    UNFIT = "does not fit"
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,7 @@ def draft_units(
 
 def layout_findings(source: Segmented, new_body: str) -> tuple[TextFinding, ...]:
     """Whether blocks, lists and links of a body are those of its source."""
-    if markup.skeleton("\n".join(source.body.lines)) == markup.skeleton(new_body):
+    if markup.skeleton(source.markdown) == markup.skeleton(new_body):
         return ()
     message = "The translation has other paragraphs, lists or links than the source. Set them right by hand."
     return (TextFinding(Severity.BLOCKING, Kind.LAYOUT, message, place="body"),)

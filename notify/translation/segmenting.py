@@ -89,6 +89,11 @@ class Segmented:
         """Every sentence."""
         return tuple(unit for part in self.parts for unit in part.units)
 
+    @property
+    def markdown(self) -> str:
+        """The body as it was."""
+        return "\n".join(self.body.lines)
+
     def together(self, words: Sequence[Sequence[Node]]) -> SourceText:
         """The text with other words in each part.
 
