@@ -15,6 +15,8 @@ from typing import ClassVar, Protocol, Self, runtime_checkable
 
 from channels.contract import AddressKind, Finding, Verdict
 
+LARGEST = 32 * 1024 * 1024  # bytes of a mail; most servers take no larger ones
+
 TokenOf = Callable[[int], str]
 """The token that a delivery was sent with, by its number; empty when there is no such delivery."""
 

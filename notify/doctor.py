@@ -16,6 +16,7 @@ from channels.registry import available
 from contacts.models import Contact
 from notify import audit, playbooks
 from notify.database import Database, DatabaseUnavailable
+from notify.dispatch import reputation
 from notify.settings import Ground
 from notify.staff import Deed, Staff
 from notify.translation.argos import ArgosEngine
@@ -35,7 +36,7 @@ async def examine(settings: Ground) -> list[Finding]:
     spoken = set(settings.city.languages)
     if database is not None:
         spoken |= _spoken(database)
-        findings += [*_staff(database), *_playbooks(database, settings)]
+        findings += [*_staff(database), *_playbooks(database, settings), *_complaints(database)]
         database.dispose()
     findings += [*_words(spoken), *_models(settings)]
     for name, channel in available().items():
@@ -129,6 +130,11 @@ def _playbooks(database: Database, settings: Ground) -> Iterable[Finding]:
         )  # fmt: skip
     else:
         yield Finding(Level.OK, "playbooks", f"{len(names)} playbooks are signed.")
+
+
+def _complaints(database: Database) -> list[Finding]:
+    with database.reading() as session:
+        return reputation.findings(session, available())
 
 
 def _words(spoken: set[str]) -> Iterable[Finding]:

@@ -20,7 +20,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlmodel import Session, col, select
 
 from channels.contract import Channel, Event, EventKind
-from channels.incoming import Kind, Mail, Mailbox, MailboxUnavailable, TakesMail, Unreadable, Waiting
+from channels.incoming import Kind, Mail, Mailbox, MailboxUnavailable, TakesMail, Waiting
 from contacts import consent
 from contacts.addresses import BadAddress, normalise
 from contacts.columns import now

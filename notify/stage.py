@@ -19,7 +19,7 @@ from channels.sandbox import Sandbox, memory
 from channels.sandbox.conversations import Resident
 from channels.sandbox.page import residents_app
 from contacts.models import Contact, Endpoint
-from notify import timetables
+from notify import mailbox, timetables
 from notify.hub import Hub
 from notify.settings import Ground, load
 from notify.web.app import create_app
@@ -102,6 +102,8 @@ async def _start(
         await channel.announce()
     app = create_app(hub, sandbox_app=_residents_side(hub, sandbox, letters) if sandbox else None)
     await stack.enter_async_context(_serving(app, listener))
+    reader = mailbox.Reader(hub.database, settings, hub.tokens)
+    await stack.enter_async_context(mailbox.reading(reader, hub.channels))
     await stack.enter_async_context(fetching(hub))  # in here the engine's lock is held
     stack.enter_context(_waking(timetables.scheduler(hub.database, settings, hub.channels, hub.renderer)))
     return Stage(hub, _url(listener), sandbox)

@@ -20,10 +20,9 @@ from typing import TypeAlias
 
 import nh3
 
-from channels.incoming import Unreadable
+from channels.incoming import LARGEST, Unreadable
 from channels.text import clean
 
-LARGEST = 32 * 1024 * 1024  # bytes of a mail; most servers take no larger ones
 READ = 1024 * 1024  # bytes that are parsed: what matters of bounces and replies stands before the attachments
 
 _MOST_LINES = 50_000

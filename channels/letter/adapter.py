@@ -36,7 +36,7 @@ from channels.contract import (
     Rendering,
     Verdict,
 )
-from channels.letter import fonts, guards
+from channels.letter import codes, fonts, guards
 from channels.letter.compose import Body, compose
 from channels.letter.manifest import Outbox
 from channels.letter.printfile import Task, make
@@ -147,6 +147,16 @@ class LetterChannel:
         if found:
             return Outcome(message.key, Verdict.ACCEPTED, provider_id=found)
         return Outcome(message.key, Verdict.UNREACHABLE, detail="It is in no manifest of the outbox.")
+
+    @staticmethod
+    def return_code(key: int) -> str:
+        """What stands at the foot of a letter, to enter it by when the post brings it back."""
+        return codes.code(key)
+
+    @staticmethod
+    def read_return_code(code: str) -> int:
+        """The letter that such a code names; raise `channels.incoming.BadCode`."""
+        return codes.read(code)
 
     def read_callback(self, request: CallbackRequest) -> Sequence[Event]:  # noqa: ARG002
         """A mail house calls nobody back: refuse."""

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from channels.letter.addresses import MOST
+from channels.letter.codes import code
 from channels.letter.compose import Body
 from channels.letter.recipients import Addressed, Letter, Problem
 
@@ -44,7 +45,7 @@ COLUMNS = (
     ),
     *("household_id", "languages", "page_size", "profile", "envelope", "postage_class"),
     *_ADDRESS,
-    *("postcode", "country", "template_version", "body_sha256"),
+    *("postcode", "country", "template_version", "body_sha256", "return_code"),
 )
 EXCEPTION_COLUMNS = ("job_id", "letter_id", "verdict", "reason", "name", *_ADDRESS)
 
@@ -80,6 +81,7 @@ def row(
         "job_id": job,
         "batch_file": file,
         "letter_id": letter.key,
+        "return_code": code(letter.key),
         "household_id": sha256(letter.household.encode()).hexdigest()[:12],
         "languages": "+".join(body.language for body in used),
         "page_size": used[0].profile.paper,

@@ -16,6 +16,7 @@ import templates
 from channels.contract import City, Outcome, Verdict
 from channels.letter import fonts, guards
 from channels.letter.addresses import Place
+from channels.letter.codes import code
 from channels.letter.compose import Body, Leaf, Role
 from channels.letter.dates import long_date
 from channels.letter.manifest import COLUMNS, EXCEPTION_COLUMNS, Outbox, exception_rows, row, table, write_set
@@ -201,7 +202,7 @@ class PrintFile:
         return {
             "address": "\n".join(letter.lines),
             "size": letter.size,
-            "mark": f"{self.task.job}-{at:05} ",
+            "mark": f"{code(letter.key)}  {self.task.job}-{at:05} ",
             "pages": pages,
             "leaves": [
                 _stamped_words(self._numbers[key], words)
