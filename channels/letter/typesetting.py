@@ -16,7 +16,7 @@ import typst
 import templates
 from channels.letter import fonts
 
-Layout = Literal["body", "overlay", "cover"]
+Layout = Literal["body", "overlay", "cover", "own"]
 
 # Typst keeps the results of its last compilations; so many empty ones push a chunk's out.
 _KEPT = 11

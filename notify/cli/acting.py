@@ -12,6 +12,7 @@ from sqlmodel import Session
 
 from notify.cli.output import Refused
 from notify.hub import Hub
+from notify.residents import Keeper
 from notify.staff import Deed, Staff, allowed, check_password, only_one_who_may
 
 
@@ -40,6 +41,18 @@ def actor(session: Session, email: str | None, deed: Deed) -> str:
     if named := email or os.environ.get("NOTIFY_AS"):
         return allowed(session, named, deed).email
     return f"{getuser()} at the command line"
+
+
+def keeper(session: Session, email: str | None) -> Keeper:
+    """Who is at work on contacts and lists: somebody of the staff, or whoever has this machine.
+
+    Raises:
+        StaffError: somebody was named who is not on the staff, or keeps no lists.
+    """
+    if named := email or os.environ.get("NOTIFY_AS"):
+        person = allowed(session, named, Deed.KEEP_LISTS)
+        return Keeper(person.email, person)
+    return Keeper(f"{getuser()} at the command line")
 
 
 def ask_again(person: Staff) -> None:

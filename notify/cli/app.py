@@ -10,7 +10,7 @@ import structlog
 import typer
 
 import notify
-from notify.cli import contacts, keys, sending, setup, words
+from notify.cli import bounces, keys, lists, people, sending, setup, words
 from notify.cli.output import fail, say
 
 DEFAULT_PORT = 8025
@@ -27,7 +27,9 @@ app.command("doctor")(setup.examine)
 app.command("config")(setup.show_config)
 for name, group in {
     "staff": setup.staff_app,
-    "contacts": contacts.contacts_app,
+    "contacts": people.contacts_app,
+    "list": lists.list_app,
+    "bounces": bounces.bounces_app,
     "playbook": words.playbook,
     "statement": words.statement,
     "translation": words.translation,
@@ -106,14 +108,20 @@ def main() -> None:
 def _known() -> tuple[type[Exception], ...]:
     """Everything a person can cause and cure. Anything else is a defect, and shows its trace."""
     from channels.contract import CannotCompose, MissingSettings
+    from channels.incoming import MailboxUnavailable
     from contacts.addresses import BadAddress
+    from contacts.erasure import CannotErase
+    from contacts.exporting import CannotExport
     from contacts.importing import ImportFailed
-    from contacts.lists import BadListName, UnknownList
+    from contacts.joining import CannotJoin
+    from contacts.lists import BadListName, ListInUse, UnknownList
     from notify.apikeys import ApiKeyError
     from notify.cli.output import Refused
     from notify.database import DatabaseUnavailable
     from notify.dispatch.guard import EngineBusy
     from notify.dispatch.plan import DispatchError
+    from notify.mailbox import NoCase
+    from notify.invitations import NothingToInvite
     from notify.settings import SettingsError
     from notify.staff import StaffError
     from notify.stage import PortTaken
@@ -123,7 +131,9 @@ def _known() -> tuple[type[Exception], ...]:
     from templates.playbook_files import PlaybookError
 
     return (
-        ApiKeyError, BadAddress, BadListName, CannotCompose, DatabaseUnavailable, DispatchError, EngineBusy,
-        EngineError, ImportFailed, MissingSettings, PlaybookError, PortTaken, Refused, SettingsError, StaffError,
-        StatementError, TimetableError, UnknownList,
+        MailboxUnavailable, NoCase,
+        ApiKeyError, BadAddress, BadListName, CannotCompose, CannotErase, CannotExport, CannotJoin,
+        DatabaseUnavailable, DispatchError, EngineBusy, EngineError, ImportFailed, ListInUse, MissingSettings,
+        NothingToInvite, PlaybookError, PortTaken, Refused, SettingsError, StaffError, StatementError,
+        TimetableError, UnknownList,
     )  # fmt: skip
