@@ -171,6 +171,9 @@ class Translation(Wording, table=True):
     engine: str = ""  # with origin machine: which, and its version
     source_hash: str
     editor_id: int | None = Field(default=None, foreign_key="staff.id")  # None: no member of staff wrote it
+    editors: list[int] = Field(
+        default_factory=list, sa_type=JSON
+    )  # all of the staff whose sentences are in it
     approved_by: int | None = Field(default=None, foreign_key="staff.id")
     approved_at: datetime | None = Field(default=None, sa_type=Moment)
     findings: str = "[]"  # JSON: what the checks said of the whole when it was made
@@ -504,10 +507,9 @@ def last_approval(session: Session, statement: Statement) -> Approval | None:
 
 def writers(session: Session, statement: Statement) -> set[int]:
     """The staff who wrote what would be signed: the author, the last editor, the translations' editors."""
-    editors = {
-        translation.editor_id for translation in translations(session, statement) if translation.approved_at
-    }
-    return {statement.author_id, source(session, statement).editor_id} | {each for each in editors if each}
+    approved = [each for each in translations(session, statement) if each.approved_at]
+    editors = {person for each in approved for person in (each.editor_id, *each.editors) if person}
+    return {statement.author_id, source(session, statement).editor_id} | editors
 
 
 def _move(statement: Statement, allowed: set[State], to: State) -> None:

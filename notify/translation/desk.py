@@ -430,6 +430,7 @@ def _keep(
     source = segment(sheet.source_text(original), statement.source_language)
     whole = text or sheet.together(source, found, original.actions)
     translation.take(whole)
+    translation.editors = sorted({row.editor_id for row in found if row.editor_id})
     translation.source_hash = source_hash(original)
     translation.approved_by, translation.approved_at, translation.at = None, None, now()
     translation.note([*layout_findings(source, whole.body), *_unfit(whole)])
