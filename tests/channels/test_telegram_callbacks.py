@@ -13,7 +13,8 @@ from pydantic import BaseModel, ValidationError
 
 from channels.contract import CallbackRefused, CallbackRequest, City, Event, EventKind, Level, MissingSettings
 from channels.sandbox import Sandbox
-from channels.telegram import TelegramChannel, TelegramSettings
+from channels.telegram import TelegramChannel, TelegramSettings, callbacks, checks
+from channels.telegram.settings import Updates
 
 TOKEN = "5550100:AAbbCCddEEffGGhhIIjjKKllMMnnOOppQQr"
 SETTINGS = TelegramSettings.model_validate({"token": TOKEN})
@@ -36,11 +37,13 @@ def read(body: object, secret: str = SETTINGS.secret) -> list[Event]:
     return list(CHANNEL.read_callback(CallbackRequest(URL, {"x-telegram-bot-api-secret-token": secret}, raw)))
 
 
-def message(text: str | None = None, chat: int = 42, **more: object) -> dict[str, object]:
+def message(
+    text: str | None = None, chat: int = 42, kind: str = "private", **more: object
+) -> dict[str, object]:
     content = {
         "message_id": 1,
         "date": 1,
-        "chat": {"id": chat, "type": "private"},
+        "chat": {"id": chat, "type": kind},
         "from": {"id": chat, "is_bot": False, "first_name": "R", "language_code": "es-MX"},
     }
     return {"update_id": 1, "message": content | more | ({} if text is None else {"text": text})}
@@ -69,6 +72,8 @@ def membership(status: str) -> dict[str, object]:
         ("/stop@city_bot", EventKind.OPTED_OUT, ""),
         ("/stop please", EventKind.OPTED_OUT, ""),
         ("/help", EventKind.HELP, ""),
+        ("/language", EventKind.LANGUAGE, ""),
+        ("/Topics@city_bot", EventKind.TOPICS, ""),
         ("/stopping", EventKind.REPLY, ""),
         ("thank you", EventKind.REPLY, ""),
         ("please /stop", EventKind.REPLY, ""),
@@ -76,20 +81,105 @@ def membership(status: str) -> dict[str, object]:
 )
 def test_a_residents_message_becomes_an_event(text: str, kind: EventKind, token: str) -> None:
     """R15."""
-    assert read(message(text)) == [Event(kind, token=token, address="42", text=text, language="es-MX")]
+    assert read(message(text)) == [
+        Event(kind, token=token, provider_id="u1", address="42", text=text, language="es-MX")
+    ]
 
 
 @pytest.mark.parametrize(("content", "text"), [({"caption": "look"}, "look"), ({"voice": {}}, "[voice]")])
 def test_what_has_no_text_still_reaches_staff(content: dict[str, object], text: str) -> None:
-    assert read(message(**content)) == [Event(EventKind.REPLY, address="42", text=text, language="es-MX")]
+    assert read(message(**content)) == [
+        Event(EventKind.REPLY, provider_id="u1", address="42", text=text, language="es-MX")
+    ]
 
 
 @pytest.mark.parametrize("status", ["kicked", "left"])
 def test_blocking_the_bot_is_an_opt_out(status: str) -> None:
     """R14."""
     assert read(membership(status)) == [
-        Event(EventKind.OPTED_OUT, address="42", language="so", answered=True)
+        Event(EventKind.OPTED_OUT, provider_id="u2", address="42", language="so", answered=True)
     ]
+
+
+GROUP = {"chat": -42, "kind": "supergroup"}
+
+
+@pytest.mark.parametrize("text", ["/start", "/stop", "/topics@city_bot"])
+def test_in_a_group_commands_count(text: str) -> None:
+    (event,) = read(message(text, **GROUP))  # type: ignore[arg-type]
+    assert event.address == "-42"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        message("see you at six", **GROUP),  # type: ignore[arg-type]
+        message(voice={}, **GROUP),  # type: ignore[arg-type]
+        message("/stop", sender_chat={"id": -7, "type": "channel"}, **GROUP),  # type: ignore[arg-type]
+        {"update_id": 1, "channel_post": message("/start")["message"]},
+    ],
+)
+def test_what_people_say_in_a_group_or_a_channel_is_not_for_the_city(content: object) -> None:
+    assert read(content) == []
+
+
+def test_an_administrator_who_stays_anonymous_speaks_for_the_group() -> None:
+    who = {"from": {"id": 1087968824, "is_bot": True}, "sender_chat": {"id": -42, "type": "supergroup"}}
+    (event,) = read(message("/start", **GROUP, **who))  # type: ignore[arg-type]
+    assert (event.kind, event.address) == (EventKind.OPTED_IN, "-42")
+
+
+@pytest.mark.parametrize(("name", "kinds"), [("city_bot", [EventKind.OPTED_OUT]), ("other_bot", [])])
+def test_a_command_for_another_bot_is_not_ours(name: str, kinds: list[EventKind]) -> None:
+    request = CallbackRequest(
+        URL,
+        {callbacks.HEADER: SETTINGS.secret},
+        json.dumps(message("/stop@City_bot", **GROUP)).encode(),  # type: ignore[arg-type]
+    )
+    assert [event.kind for event in callbacks.read(request, SETTINGS.secret, name)] == kinds
+
+
+@pytest.mark.parametrize(
+    "content",
+    [message(None, chat=-42, migrate_to_chat_id=-100), message(None, chat=-100, migrate_from_chat_id=-42)],
+)
+def test_r14_a_group_that_moved_tells_its_new_id(content: dict[str, object]) -> None:
+    (event,) = read(content)
+    assert (event.kind, event.address, event.moved_to) == (EventKind.MOVED, "-42", "-100")
+    assert "-42" not in repr(event)
+
+
+def pressed(data: str, **message_has: object) -> dict[str, object]:
+    shown = {
+        "message_id": 9,
+        "date": 1,
+        "chat": {"id": 42, "type": "private"},
+        "from": {"id": 5, "is_bot": True, "first_name": "City"},
+    } | message_has
+    who = {"id": 42, "is_bot": False, "first_name": "R", "language_code": "ar"}
+    query = {"id": "77001", "from": who, "chat_instance": "1", "data": data, "message": shown}
+    return {"update_id": 3, "callback_query": query}
+
+
+def test_r31_a_pressed_button_tells_all_the_words_that_were_shown() -> None:
+    rows = [[{"text": "Buses", "callback_data": "a"}], [{"text": "✅ Food", "callback_data": "b"}]]
+    (event,) = read(pressed("b", text="Choose:", reply_markup={"inline_keyboard": rows}))
+    assert event == Event(
+        EventKind.CHOSEN, token="b", provider_id="u3", address="42", text="Choose:\n\n✅ Food",
+        language="ar", handle="77001:9",
+    )  # fmt: skip
+
+
+def test_a_button_under_a_message_that_telegram_does_not_show_any_more_still_counts() -> None:
+    """https://core.telegram.org/bots/api#inaccessiblemessage"""
+    (event,) = read(pressed("b", date=0))
+    assert (event.kind, event.token, event.text) == (EventKind.CHOSEN, "b", "")
+
+
+def test_control_characters_and_lone_surrogates_do_not_come_in() -> None:
+    update = message("a\x00b\ud800c")["message"]
+    (event,) = callbacks.read_fetched({"update_id": 4, "message": update})
+    assert (event.text, event.provider_id) == ("abc", "u4")
 
 
 @pytest.mark.parametrize(
@@ -129,22 +219,9 @@ def test_a_call_without_the_header_is_refused() -> None:
         CHANNEL.read_callback(CallbackRequest(URL, {}, b"{}"))
 
 
-def test_the_answer_is_a_call_of_send_message() -> None:
-    answer = CHANNEL.answer(Event(EventKind.HELP, address="42"), "¿Qué? <b> 😀")
-    assert json.loads(answer.body) == {"method": "sendMessage", "chat_id": 42, "text": "¿Qué? <b> 😀"}
-    assert answer.media_type == "application/json"
-
-
-@pytest.mark.parametrize(
-    ("event", "text"),
-    [
-        (Event(EventKind.REPLY, address="42"), ""),
-        (Event(EventKind.OPTED_OUT, address="42", answered=True), "bye"),
-        (Event(EventKind.REPLY), "hi"),
-    ],
-)
-def test_nothing_is_answered_where_nobody_listens(event: Event, text: str) -> None:
-    assert CHANNEL.answer(event, text).body == b"{}"
+def test_the_reply_to_a_callback_is_empty_as_residents_are_answered_by_calls() -> None:
+    answer = CHANNEL.answer(Event(EventKind.HELP, address="42"), "¿Qué?")
+    assert (answer.media_type, answer.body) == ("application/json", b"{}")
 
 
 @pytest.mark.parametrize(
@@ -200,20 +277,46 @@ async def test_check_finds_a_token_that_telegram_does_not_know(sandbox: Sandbox)
     assert TOKEN not in f"{finding}"
 
 
+def with_updates(sandbox: Sandbox, updates: str | None) -> TelegramSettings:
+    return TelegramSettings.model_validate(sandbox.settings()["telegram"] | {"updates": updates})
+
+
 @pytest.mark.parametrize(
-    ("public_url", "registers", "level"),
+    ("public_url", "updates", "mode"),
     [
-        ("", False, Level.ERROR),
-        ("http://city.example", False, Level.ERROR),
-        ("https://city.example", True, Level.OK),
+        ("", None, Updates.POLLING),
+        ("http://city.example", None, Updates.POLLING),
+        ("http://127.0.0.1:8000", None, Updates.WEBHOOK),  # the stand-in is on this machine as well
+        ("https://city.example", None, Updates.WEBHOOK),
+        ("https://city.example", "polling", Updates.POLLING),
+        ("", "webhook", Updates.WEBHOOK),
+    ],
+)
+def test_updates_come_by_webhook_where_telegram_can_call_the_hub(
+    tmp_path: Path, public_url: str, updates: str | None, mode: Updates
+) -> None:
+    settings = with_updates(Sandbox(tmp_path), updates)
+    assert checks.mode(settings, City("Riverton", public_url=public_url)) is mode
+
+
+def test_telegram_itself_cannot_call_a_hub_that_only_this_machine_reaches() -> None:
+    assert checks.mode(SETTINGS, City("Riverton", public_url="http://127.0.0.1:8000")) is Updates.POLLING
+
+
+@pytest.mark.parametrize(
+    ("public_url", "updates", "registers", "level"),
+    [
+        ("", "webhook", False, Level.ERROR),
+        ("http://city.example", "webhook", False, Level.ERROR),
+        ("https://city.example", None, True, Level.OK),
     ],
 )
 async def test_check_tells_whether_start_and_stop_reach_the_hub(
-    sandbox: Sandbox, public_url: str, registers: bool, level: Level
+    sandbox: Sandbox, public_url: str, updates: str | None, registers: bool, level: Level
 ) -> None:
     """R15."""
-    given_settings = TelegramSettings.model_validate(sandbox.settings()["telegram"])
-    async with TelegramChannel(given_settings, City("Riverton", public_url=public_url)) as channel:
+    city = City("Riverton", public_url=public_url)
+    async with TelegramChannel(with_updates(sandbox, updates), city) as channel:
         _, before = await channel.check()
         assert before.level is Level.ERROR
         assert before.cure
@@ -223,7 +326,38 @@ async def test_check_tells_whether_start_and_stop_reach_the_hub(
     assert bool(sandbox.bots.webhook.get("url")) is registers
     if registers:
         assert sandbox.bots.webhook["url"] == URL
-        assert sandbox.bots.webhook["allowed_updates"] == ["message", "my_chat_member"]
+        assert sandbox.bots.webhook["allowed_updates"] == ["message", "callback_query", "my_chat_member"]
+
+
+async def test_check_finds_a_webhook_of_before_there_were_buttons(sandbox: Sandbox) -> None:
+    city = City("Riverton", public_url="https://city.example")
+    async with TelegramChannel(with_updates(sandbox, None), city) as channel:
+        sandbox.bots.updates.set_webhook({"url": URL, "allowed_updates": ["message", "my_chat_member"]})
+        _, before = await channel.check()
+        await channel.announce()
+        _, after = await channel.check()
+    assert (before.level, after.level) == (Level.ERROR, Level.OK)
+    assert "buttons" in before.message
+
+
+async def test_with_polling_check_finds_a_webhook_that_is_in_the_way(sandbox: Sandbox) -> None:
+    async with TelegramChannel(with_updates(sandbox, "polling"), City("Riverton")) as channel:
+        sandbox.bots.updates.set_webhook({"url": "https://other.example/secret-path"})
+        _, before = await channel.check()
+        await channel.announce()
+        _, after = await channel.check()
+    assert (before.level, after.level) == (Level.ERROR, Level.OK)
+    assert "secret-path" not in repr(before)
+
+
+async def test_with_polling_check_finds_messages_that_nobody_fetches(sandbox: Sandbox) -> None:
+    async with TelegramChannel(with_updates(sandbox, "polling"), City("Riverton")) as channel:
+        await channel.announce()
+        await sandbox.reply_telegram(42, "/start")
+        _, finding = await channel.check()
+    assert finding.level is Level.WARNING
+    assert finding.message.startswith("1 ")
+    assert "notify run" in finding.cure
 
 
 async def test_the_webhook_is_not_registered_while_telegram_is_down(sandbox: Sandbox) -> None:

@@ -180,7 +180,8 @@ async def test_a_group_that_moved_gets_its_message_at_the_new_id(
     """R14."""
     outcome = await send(channel, -4000002, Formatted("one"), Formatted("two"))
     assert (outcome.verdict, outcome.code) == (Verdict.ACCEPTED, "migrated")
-    assert outcome.detail.endswith("-1004000002")
+    assert outcome.moved_to == "-1004000002"
+    assert "1004000002" not in repr(outcome)
     assert [message.text for message in sandbox.chats.of("-1004000002")] == ["one", "two"]
 
 
