@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -47,6 +47,7 @@ class Pages:
             "fill": fill,
             "isolated": isolated,
             "ltr": left_to_right,
+            "numbers": numbers,
             "plain": str.format,
             "shown": shown,
             "telephone": telephone,
@@ -130,6 +131,13 @@ def isolated(text: str) -> Markup:
 def left_to_right(text: str) -> Markup:
     """A phone number or an address that never turns around."""
     return Markup('<bdi dir="ltr">{}</bdi>').format(text)
+
+
+def numbers(values: Iterable[str]) -> Markup:
+    """Phone numbers or addresses in a row, none of which turns around or breaks over two lines."""
+    return Markup(" · ").join(
+        Markup('<bdi class="number" dir="ltr">{}</bdi>').format(value) for value in values
+    )
 
 
 def shown(target: str) -> str:

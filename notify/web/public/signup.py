@@ -38,7 +38,7 @@ class Ways:
         return f"join_reach_{only.value}" if only else "join_reach"
 
     @property
-    def example(self) -> str:
+    def examples(self) -> list[str]:
         """What can be typed, in the country's own way."""
         number = phonenumbers.example_number_for_type(self.country, phonenumbers.PhoneNumberType.MOBILE)
         national = phonenumbers.PhoneNumberFormat.NATIONAL
@@ -46,7 +46,7 @@ class Ways:
             AddressKind.EMAIL: _EXAMPLE_MAIL,
             AddressKind.PHONE: phonenumbers.format_number(number, national) if number else "",
         }
-        return " · ".join(examples[kind] for kind in self.channels if examples[kind])
+        return [examples[kind] for kind in self.channels if examples[kind]]
 
     @property
     def field_type(self) -> str:
