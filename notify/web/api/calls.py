@@ -25,6 +25,7 @@ from contacts.columns import now
 from notify import apikeys, audit
 from notify.apikeys import Admitted, IdempotencyKey
 from notify.hub import Hub
+from notify.residents import Keeper
 from notify.staff import Staff
 from notify.web.api.paging import Cursors
 from notify.web.api.problems import Place, Problem
@@ -50,7 +51,7 @@ class Answer:
     content: BaseModel | None = field(default=None, repr=False)
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
-    trace: Trace | None = None  # None: nobody's data was looked at or changed
+    trace: Trace | None = None  # None: nobody's data was looked at or changed, or the deed left its own
 
     def response(self) -> Response:
         """As it leaves."""
@@ -110,6 +111,11 @@ class Call:
     def actor(self) -> str:
         """The person, for the ledgers."""
         return self.person.email
+
+    @property
+    def keeper(self) -> Keeper:
+        """The person at work, for deeds that leave their own trace: with the key in it."""
+        return Keeper(f"{self.actor} (key {self._key_id})", self.person)
 
     def read(self, deed: Callable[[Session], Answer]) -> Response:
         """Look something up; that it was looked up is on record before it leaves."""

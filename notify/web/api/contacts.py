@@ -9,7 +9,7 @@ from fastapi import Query, Response
 from sqlalchemy import ColumnElement, exists
 from sqlmodel import Session, col, select
 
-from contacts import erasure, lists, registering
+from contacts import lists, registering
 from contacts.addresses import normalise
 from contacts.audience import members
 from contacts.columns import now
@@ -17,7 +17,7 @@ from contacts.languages import language_tag
 from contacts.models import Contact, Endpoint, EndpointState
 from contacts.registering import AddressKnown
 from contacts.values import Address
-from notify import liaisons
+from notify import liaisons, residents
 from notify.apikeys import Scope
 from notify.hub import address_kinds
 from notify.staff import StaffError
@@ -164,9 +164,8 @@ def erase_contact(call: Caller, contact_id: PathId) -> Response:
     def do(session: Session) -> Answer:
         visible(session, call, contact_id)
         check_whole(session, call, contact_id)
-        gone = erasure.erase(session, call.hub.settings.key(), contact_id, actor=call.actor)
-        trace = Trace("contact.erase", f"contact {contact_id}", {"endpoints": len(gone.endpoints)})
-        return Answer(status=204, trace=trace)
+        residents.erase(session, call.keeper, contact_id, key=call.hub.settings.key())
+        return Answer(status=204)
 
     return call.write(do)
 

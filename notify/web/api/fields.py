@@ -97,7 +97,7 @@ IfMatch = Annotated[
     Header(
         alias="If-Match",
         max_length=100,
-        pattern=r'^[!#-~"*]*$',
+        pattern=r"^[ -~]*$",
         description="The ETag of what is to be changed: refused with 412 where it has changed since.",
     ),
 ]

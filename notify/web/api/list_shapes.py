@@ -25,6 +25,9 @@ Titles = Annotated[
         examples=[{"en": "Weekly news", "es": "Noticias de la semana"}],
     ),
 ]
+JoinWord = Annotated[
+    str, words(60), Field(description="What residents text to join; empty for none.", examples=["elders"])
+]
 Public = Annotated[
     bool, Field(strict=True, description="Whether residents may join by themselves.", examples=[True])
 ]
@@ -40,6 +43,7 @@ class NewList(Body):
     )
     public: Public = False
     titles: Titles = Field(default={})
+    join_word: JoinWord = ""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"name": "News", "public": True, "titles": {"en": "Weekly news"}}]}
@@ -54,6 +58,7 @@ class ListChange(Body):
     kind: Kind = "opt_in"
     public: Public = False
     titles: Titles = Field(default={})
+    join_word: JoinWord = ""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"description": "What happens in the city."}]})
 

@@ -15,7 +15,7 @@ from contacts.audience import members
 from contacts.languages import language_tag
 from contacts.lists import BadListName, UnknownList
 from contacts.models import Contact, ContactList, ListKind, Membership
-from notify import liaisons
+from notify import invitations, liaisons
 from notify.apikeys import Scope
 from notify.web.api.calls import Answer, Caller, Trace
 from notify.web.api.fields import IfMatch, PathId
@@ -82,9 +82,10 @@ def create_list(call: Caller, wanted: NewList) -> Response:
             listed = lists.get_or_create(session, wanted.name)
             lists.edit(
                 session, listed, description=wanted.description, kind=ListKind(wanted.kind),
-                public=wanted.public, titles=titles,
+                public=wanted.public, titles=titles, join_word=invitations.join_word(wanted.join_word),
             )  # fmt: skip
-        liaisons.give(session, listed, call.person, by=call.actor)
+        if not liaisons.keeps_all(call.person):
+            liaisons.give(session, listed, call.person, by=call.actor)
         return made(f"lists/{listed.id}", listed.id or 0, Trace("list.add", f"list {listed.id}"))
 
     return call.write(make)
@@ -102,8 +103,10 @@ def change_list(call: Caller, list_id: PathId, change: ListChange, match: IfMatc
         listed = visible_list(session, call, list_id)
         check_match(match, _shown(session, listed))
         with _named():
+            if "join_word" in given:
+                given["join_word"] = invitations.join_word(change.join_word)
             lists.edit(session, listed, **given)
-        return _shown(session, listed, Trace("list.change", f"list {list_id}", {"fields": sorted(given)}))
+        return _shown(session, listed, Trace("list.edit", f"list {list_id}", {"fields": sorted(given)}))
 
     return call.write(do)
 
@@ -131,7 +134,7 @@ def add_member(call: Caller, list_id: PathId, contact_id: PathId) -> Response:
         visible_list(session, call, list_id)
         visible(session, call, contact_id)
         lists.add_member(session, list_id, contact_id)
-        return Answer(status=204, trace=Trace("list.member", f"list {list_id}", {"contact": contact_id}))
+        return Answer(status=204, trace=Trace("list.add_member", f"list {list_id}", {"contact": contact_id}))
 
     return call.write(do)
 
@@ -143,7 +146,9 @@ def remove_member(call: Caller, list_id: PathId, contact_id: PathId) -> Response
         visible_list(session, call, list_id)
         visible(session, call, contact_id)
         lists.remove_member(session, list_id, contact_id)
-        return Answer(status=204, trace=Trace("list.no_member", f"list {list_id}", {"contact": contact_id}))
+        return Answer(
+            status=204, trace=Trace("list.remove_member", f"list {list_id}", {"contact": contact_id})
+        )
 
     return call.write(do)
 
