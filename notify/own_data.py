@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import templates
 from channels.contract import City
 from channels.letter import fonts, guards
+from channels.letter.compose import is_borrowed
 from channels.letter.dates import long_date
 from channels.letter.typesetting import Typesetter
 from channels.registry import available
@@ -41,9 +42,10 @@ class _Page:
 
     def __init__(self, city: City, language: str) -> None:
         self._city = city
-        self._language = language
+        # Where nobody has written the headings in a language, dates are not in it either.
+        self._language = templates.FALLBACK if is_borrowed(language) else language
         self._words = templates.phrases(language)
-        self._direction = templates.direction(language)
+        self._direction = templates.direction(self._language)
         self._zone = ZoneInfo(city.timezone)
         self._kinds = {name: channel.address_kind for name, channel in available().items()}
 

@@ -115,9 +115,19 @@ class SendingSettings(BaseModel):
         default=0.02, gt=0, le=1
     )  # more than this refused: the channel stops (R: 30007)
     refused_least: int = Field(default=10, ge=1)  # ... and at least so many
-    soft_bounces: int = Field(default=5, ge=2)  # in succession: the address is held until a person looks (R16)
+    soft_bounces: int = Field(
+        default=5, ge=2
+    )  # in succession: the address is held until a person looks (R16)
     slot_grace_minutes: float = Field(default=15, gt=0)  # a timetable's slot missed by more asks a person
     settle_seconds: float = Field(default=60, ge=0)  # before a provider is asked about an unknown
+
+
+class TranslationSettings(BaseModel):
+    """How translations are made and approved."""
+
+    two_people: bool = Field(
+        default=False, description="Nobody approves a sentence that they were the last to edit."
+    )
 
 
 class ApiSettings(BaseModel):
@@ -142,6 +152,19 @@ class WebSettings(BaseModel):
     confirm_within_days: int = Field(default=7, ge=1, le=90)
 
 
+class RetentionSettings(BaseModel):
+    """For how long personal data is kept that nothing needs any more; 0 keeps it for ever."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    inbound_days: int = Field(default=365, ge=0)  # texts of residents' messages
+    unconfirmed_days: int = Field(default=30, ge=0)  # sign-ups on web forms, after their link has run out
+    answers_days: int = Field(default=2, ge=0)  # of the HTTP interface, for requests that are repeated
+    inactive_years: int = Field(default=3, ge=0)  # residents without any subscription are erased
+    print_days: int = Field(default=90, ge=0)  # letters' files, names and addresses in them
+    journal_days: int = Field(default=30, ge=0)
+
+
 class Ground(BaseSettings):
     """The settings that are there whatever channels are installed; `Settings` adds a table for each channel."""
 
@@ -156,8 +179,10 @@ class Ground(BaseSettings):
     playbooks_dir: Path | None = None  # the city's own playbooks, beside those that ship
     city: CitySettings = Field(default_factory=CitySettings)
     sending: SendingSettings = Field(default_factory=SendingSettings)
+    translation: TranslationSettings = Field(default_factory=TranslationSettings)
     web: WebSettings = Field(default_factory=WebSettings)
     api: ApiSettings = Field(default_factory=ApiSettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
 
     @property
     def database(self) -> str:

@@ -19,7 +19,7 @@ from channels.sandbox import Sandbox, memory
 from channels.sandbox.conversations import Resident
 from channels.sandbox.page import residents_app
 from contacts.models import Contact, Endpoint
-from notify import mailbox, timetables
+from notify import mailbox, retention, timetables
 from notify.hub import Hub
 from notify.settings import Ground, load
 from notify.web.app import create_app
@@ -105,7 +105,9 @@ async def _start(
     reader = mailbox.Reader(hub.database, settings, hub.tokens)
     await stack.enter_async_context(mailbox.reading(reader, hub.channels))
     await stack.enter_async_context(fetching(hub))  # in here the engine's lock is held
-    stack.enter_context(_waking(timetables.scheduler(hub.database, settings, hub.channels, hub.renderer)))
+    scheduler = timetables.scheduler(hub.database, settings, hub.channels, hub.renderer)
+    retention.schedule(scheduler, hub.database, settings)
+    stack.enter_context(_waking(scheduler))
     return Stage(hub, _url(listener), sandbox)
 
 

@@ -18,7 +18,7 @@ from contacts.duplicates import Group
 from contacts.erasure import Erasure
 from contacts.joining import CannotJoin, Merge
 from contacts.models import Contact
-from notify import residents
+from notify import residents, retention
 from notify.cli.acting import hub, keeper
 from notify.cli.contacts import contacts_app
 from notify.cli.output import AS, JSON, YES, Refused, confirm, errors, good, put_json, say, table
@@ -210,6 +210,32 @@ def contacts_erase(
     if as_json:
         return put_json(dataclasses.asdict(plan) | {"done": not dry_run})
     good("Dry run: nothing was changed." if dry_run else f"Contact {contact_id} is erased.")
+    return None
+
+
+@contacts_app.command("retention")
+def contacts_retention(
+    dry_run: bool = typer.Option(False, "--dry-run", help="Count what is old; throw nothing away."),
+    yes: bool = YES,
+    as_json: bool = JSON,
+) -> None:
+    """Throw away what is old, by the settings in [retention]. A running hub does this once a day by itself."""
+    here = hub()
+    with here.database.reading() as session:
+        found = retention.look(session, here.settings)
+    if not dry_run:
+        confirm(f"Throw away {sum(each.count for each in found):,} old things for good?", yes=yes)
+        found = retention.run(here.database, here.settings)
+    if as_json:
+        return put_json([dataclasses.asdict(each) for each in found])
+    table(
+        "What would go" if dry_run else "What went",
+        ["setting", "what", "older than", "count"],
+        [
+            (each.rule, each.what, f"{each.before:%Y-%m-%d}" if each.before else "kept for ever", each.count)
+            for each in found
+        ],
+    )
     return None
 
 
