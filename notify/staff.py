@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 
@@ -87,9 +88,19 @@ def add(
     *,
     name: str = "",
     password: str = "",
+    reads: Iterable[str] = (),
     actor: str = "system",
 ) -> Staff:
-    """Add a person, or more roles to one who is there.
+    """Add a person, or more roles and languages to one who is there.
+
+    Args:
+        session: an open session that may write.
+        email: by which the person is known.
+        roles: what they do.
+        name: as it appears beside an approval.
+        password: asked for again before something irreversible.
+        reads: the languages a translator answers for, BCP 47; a person with none may answer for any.
+        actor: who adds them.
 
     Raises:
         StaffError: the email address is not one.
@@ -97,12 +108,16 @@ def add(
     address = _address(email)
     person = session.exec(select(Staff).where(Staff.email == address)).first() or Staff(email=address)
     person.roles = " ".join(sorted(set(person.roles.split()) | {role.value for role in roles}))
+    person.languages = " ".join(sorted({*person.languages.split(), *reads}))
     person.name = name or person.name
     if password:
         person.password_hash = PasswordHasher().hash(password)
     session.add(person)
     session.flush()
-    audit.record(session, actor, "staff.add", f"staff {person.id}", roles=person.roles)
+    audit.record(
+        session, actor, "staff.add", f"staff {person.id}", roles=person.roles,
+        languages=person.languages,
+    )  # fmt: skip
     return person
 
 

@@ -10,7 +10,7 @@ import structlog
 import typer
 
 import notify
-from notify.cli import bounces, keys, lists, people, sending, setup, words
+from notify.cli import bounces, keys, lists, people, sending, setup, translations, words
 from notify.cli.output import fail, say
 
 DEFAULT_PORT = 8025
@@ -32,7 +32,7 @@ for name, group in {
     "bounces": bounces.bounces_app,
     "playbook": words.playbook,
     "statement": words.statement,
-    "translation": words.translation,
+    "translation": translations.translation,
     "dispatch": sending.dispatch,
     "timetable": sending.timetable,
     "channels": setup.channels_app,
@@ -120,8 +120,8 @@ def _known() -> tuple[type[Exception], ...]:
     from notify.database import DatabaseUnavailable
     from notify.dispatch.guard import EngineBusy
     from notify.dispatch.plan import DispatchError
-    from notify.mailbox import NoCase
     from notify.invitations import NothingToInvite
+    from notify.mailbox import NoCase
     from notify.settings import SettingsError
     from notify.staff import StaffError
     from notify.stage import PortTaken

@@ -20,6 +20,7 @@ from notify import doctor, settings, staff
 from notify.cli.acting import hub
 from notify.cli.output import JSON, MARKS, YES, Refused, confirm, good, put_json, say, table
 from notify.staff import Role
+from notify.translation.codes import standard
 
 staff_app = typer.Typer(no_args_is_help=True, help="The people who write, translate, approve and keep lists.")
 channels_app = typer.Typer(no_args_is_help=True, help="The ways to residents.")
@@ -144,17 +145,28 @@ def staff_add(
     password: bool = typer.Option(
         False, "--password", help="Ask for a password; approving asks for it again."
     ),
+    reads: list[str] = typer.Option(
+        None, help="A language a translator answers for: es, zh-Hans … Several times; none means any."
+    ),
     as_json: bool = JSON,
 ) -> None:
-    """Add somebody to the staff, or more roles to somebody who is there."""
+    """Add somebody to the staff, or more roles and languages to somebody who is there."""
     secret = (os.environ.get("NOTIFY_PASSWORD") or _new_password()) if password else ""
     with hub().database.session() as session:
-        kept = staff.add(session, email, role, name=name, password=secret)
+        kept = staff.add(session, email, role, name=name, password=secret, reads=_tags(reads or []))
         session.commit()
     if as_json:
-        return put_json({"staff": kept.id, "email": kept.email, "roles": kept.roles.split()})
+        found = {"roles": kept.roles.split(), "reads": kept.languages.split()}
+        return put_json({"staff": kept.id, "email": kept.email, **found})
     good(f"{kept.email}: {kept.roles.replace(' ', ', ')}.")
     return None
+
+
+def _tags(languages: list[str]) -> list[str]:
+    try:
+        return [standard(each) for each in languages]
+    except ValueError as error:
+        raise Refused(str(error)) from None
 
 
 def _new_password() -> str:

@@ -1,4 +1,4 @@
-"""`notify playbook`, `notify statement`, `notify translation`: what is said."""
+"""`notify playbook`, `notify statement`: what is said."""
 
 from __future__ import annotations
 
@@ -13,15 +13,11 @@ from notify.cli.acting import acting, actor, ask_again, hub, read_text
 from notify.cli.output import AS, JSON, YES, Refused, confirm, console, good, put_json, say, table
 from notify.dispatch import control
 from notify.staff import Deed, Staff, find
-from notify.statements import Statement, StatementError, Text
-from notify.translation import desk
+from notify.statements import Statement, StatementError
 from templates import language_name, playbook_files
 
 playbook = typer.Typer(no_args_is_help=True, help="Statements written before they are needed.")
 statement = typer.Typer(no_args_is_help=True, help="What the mayor says: draft, submit, approve, withdraw.")
-translation = typer.Typer(
-    no_args_is_help=True, help="The statement in other languages; a person approves each."
-)
 
 
 @playbook.command("list")
@@ -331,133 +327,6 @@ def statement_withdraw(statement_id: int, as_: str | None = AS, yes: bool = YES)
     good(f"{found.reference} is withdrawn.")
     if stopped:
         say(f"Stopped: dispatch {', '.join(map(str, stopped))}. What was sent already stays sent.")
-
-
-@translation.command("list")
-def translation_list(statement_id: int, as_json: bool = JSON) -> None:
-    """The translations of a statement: where each comes from, and whether it may leave."""
-    with hub().database.reading() as session:
-        rows = desk.list_all(session, statements.find(session, statement_id))
-    if as_json:
-        return put_json(rows)
-    table(
-        f"Translations of statement {statement_id}",
-        ["language", "from", "may leave", "title", "findings"],
-        [
-            (
-                each["language"],
-                each["engine"] or each["origin"],
-                _may_leave(each),
-                each["title"],
-                len(each["findings"]),
-            )
-            for each in rows
-        ],
-    )
-    for each in rows:
-        for finding in each["findings"]:
-            say(
-                f"{each['language']}: {finding.get('place') or finding.get('field', '')}: {finding['message']}"
-            )
-    return None
-
-
-def _may_leave(each: dict[str, Any]) -> str:
-    if each["stale"]:
-        return "no, the source has changed"
-    return "yes" if each["approved"] else "no, not approved"
-
-
-@translation.command("set")
-def translation_set(
-    statement_id: int,
-    language: str = typer.Argument(help="BCP 47: es, zh-Hans, ht …"),
-    file: Path = typer.Argument(help="Markdown with a head (title, short, actions); - reads input."),
-    as_: str | None = AS,
-) -> None:
-    """Keep a person's translation. It has to be approved before it leaves."""
-    draft = statements.parse(read_text(file))
-    with hub().database.session() as session:
-        found = statements.find(session, statement_id)
-        kept = desk.set_by_hand(session, found, language, draft.text, acting(session, as_, Deed.TRANSLATE))
-        session.commit()
-    good(f"{found.reference}: {kept.language} is kept.")
-    say(f"Approve it: notify translation approve {statement_id} {kept.language} --as EMAIL")
-
-
-@translation.command("machine")
-def translation_machine(
-    statement_id: int,
-    languages: list[str] = typer.Argument(None, help="By default the city's languages that are missing."),
-    as_: str | None = AS,
-    as_json: bool = JSON,
-) -> None:
-    """Let the machine draft translations. Each is held until a person approves it."""
-    engine = hub().translator
-    made: dict[str, str] = {}
-    with hub().database.session() as session:
-        found = statements.find(session, statement_id)
-        person = acting(session, as_, Deed.TRANSLATE)
-        wanted = languages or _missing(session, found)
-        with console.status("Translating …"):
-            for language in wanted:
-                made[language] = _by_machine(session, found, language, engine, person)
-        session.commit()
-    if as_json:
-        return put_json(made)
-    table("Drafts", ["language", "result"], made.items())
-    return None
-
-
-def _missing(session: Session, found: Statement) -> list[str]:
-    have = {found.source_language} | {each.language for each in statements.translations(session, found)}
-    return [language for language in hub().settings.city.languages if language not in have]
-
-
-def _by_machine(session: Session, found: Statement, language: str, engine: Any, person: Staff) -> str:
-    work = desk.prepare(session, found, language, engine, person)
-    counted = {
-        "kept as they were": work.carried,
-        "from the memory": work.remembered,
-        "drafted by the machine": work.drafted,
-        "for people to translate": work.to_write,
-    }
-    told = ", ".join(f"{count} {what}" for what, count in counted.items() if count)
-    return f"{work.sentences} sentences: {told}. {work.problem}".strip()
-
-
-@translation.command("approve")
-def translation_approve(
-    statement_id: int,
-    language: str,
-    as_: str = typer.Option(..., "--as", metavar="EMAIL", help="Somebody who reads that language."),
-) -> None:
-    """Answer for a translation after reading it beside its source."""
-    with hub().database.session() as session:
-        found = statements.find(session, statement_id)
-        kept = desk.approve(session, found, language, find(session, as_))
-        session.commit()
-    good(f"{found.reference}: {kept.language} may leave once the statement is approved.")
-
-
-@translation.command("show")
-def translation_show(statement_id: int, language: str, as_json: bool = JSON) -> None:
-    """A translation beside its source."""
-    with hub().database.reading() as session:
-        found = statements.find(session, statement_id)
-        original = statements.source(session, found).text()
-        kept = {each.language: each.text() for each in statements.translations(session, found)}
-    if language not in kept:
-        raise Refused(f"{found.reference} has no {language} translation; it has {', '.join(kept) or 'none'}.")
-    if as_json:
-        return put_json({"source": original.as_dict(), "translation": kept[language].as_dict()})
-    table("", [found.source_language, language], _side_by_side(original, kept[language]))
-    return None
-
-
-def _side_by_side(left: Text, right: Text) -> list[tuple[str, str]]:
-    rows = [(left.title, right.title), (left.short, right.short), (left.body, right.body)]
-    return rows + [(a.label, b.label) for a, b in zip(left.actions, right.actions, strict=False)]
 
 
 audit_app = typer.Typer(

@@ -1,0 +1,203 @@
+"""The desk in a terminal: one sentence at a time, a letter and Enter for each step."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text as Words
+from sqlmodel import Session
+
+from notify import statements
+from notify.cli.output import Refused, console, fail, good, say
+from notify.hub import Hub
+from notify.staff import StaffError, find
+from notify.statements import Statement, StatementError
+from notify.translation import desk, memory
+from notify.translation.engine import EngineError
+from notify.translation.models import TranslatedSentence as Row
+
+HELP = {
+    "a": "approve this sentence, and on",
+    "e TEXT": "write it: the whole sentence",
+    "1 2 3": "take a suggestion from the memory",
+    "s N WHY": "answer by name for finding N",
+    "b": "translate back, by machine",
+    "n p": "next, previous",
+    "g N": "go to sentence N",
+    "A": "approve all that is left",
+    "?": "these keys",
+    "q": "leave; everything is kept",
+}
+SEVERITY = {"blocking": "red", "warning": "yellow", "note": "dim"}
+
+
+class Desk:
+    """One translator at one translation. Every step is kept at once."""
+
+    def __init__(self, hub: Hub, statement_id: int, language: str, email: str) -> None:
+        self._hub, self._statement_id, self._language, self._email = hub, statement_id, language, email
+        self._at = 1
+        self._suggestions: list[str] = []
+
+    def work(self) -> None:
+        """Until the translator leaves, or the input ends."""
+        with self._hub.database.session() as session:
+            find(session, self._email)
+            rows = self._rows(session)
+            waiting = [row.number for row in rows if row.approved_at is None]
+            self._at = waiting[0] if waiting else 1
+            session.commit()
+        self._show_keys()
+        while self._step():
+            pass
+
+    def _step(self) -> bool:
+        with self._hub.database.session() as session:
+            self._show(session)
+        try:
+            line = console.input("[bold]› [/]").strip() if sys.stdin.isatty() else input().strip()
+        except EOFError:
+            return False
+        key, _, rest = line.partition(" ")
+        if key == "q":
+            return False
+        self._do(key, rest.strip())
+        return True
+
+    def _do(self, key: str, rest: str) -> None:
+        steps: dict[str, Callable[[Session, Statement, str], None]] = {
+            "a": self._approve, "A": self._approve_all, "e": self._edit, "s": self._sign_off, "b": self._back,
+            "n": self._next, "p": self._previous, "g": self._go, "": self._next,
+        }  # fmt: skip
+        if key == "?":
+            return self._show_keys()
+        with self._hub.database.session() as session:
+            statement = statements.find(session, self._statement_id)
+            try:
+                if key.isdigit():
+                    self._take(session, statement, int(key))
+                elif key in steps:
+                    steps[key](session, statement, rest)
+                else:
+                    fail(f"There is no key {key!r}. Press ? and Enter for those there are.")
+            except (StatementError, StaffError, EngineError, Refused) as error:
+                session.rollback()
+                return fail(str(error))
+            session.commit()
+        return None
+
+    def _approve(self, session: Session, statement: Statement, _rest: str) -> None:
+        self._sign(session, statement, [self._at])
+        self._next(session, statement, "")
+
+    def _approve_all(self, session: Session, statement: Statement, _rest: str) -> None:
+        self._sign(session, statement, None)
+        good("All sentences are approved.")
+
+    def _sign(self, session: Session, statement: Statement, numbers: list[int] | None) -> None:
+        desk.approve(
+            session, statement, self._language, find(session, self._email), numbers=numbers,
+            two_people=self._hub.settings.translation.two_people,
+        )  # fmt: skip
+
+    def _edit(self, session: Session, statement: Statement, rest: str) -> None:
+        desk.edit(session, statement, self._language, self._at, rest, find(session, self._email))
+
+    def _take(self, session: Session, statement: Statement, number: int) -> None:
+        if not 1 <= number <= len(self._suggestions):
+            raise Refused(f"There is no suggestion {number} for this sentence.")
+        self._edit(session, statement, self._suggestions[number - 1])
+
+    def _sign_off(self, session: Session, statement: Statement, rest: str) -> None:
+        number, _, reason = rest.partition(" ")
+        if not number.isdigit():
+            raise Refused(
+                "Write s, the number of the finding, and why: s 1 The number is in the next sentence"
+            )
+        person = find(session, self._email)
+        desk.sign_off(session, statement, self._language, self._at, int(number), reason, person)
+
+    def _back(self, session: Session, statement: Statement, _rest: str) -> None:
+        row = self._row(session)
+        (text,) = desk.back(self._hub.translator, statement, self._language, [row])
+        say(f"Back by machine, and no proof: {text}")
+
+    def _next(self, session: Session, _statement: Statement, _rest: str) -> None:
+        self._at = min(self._at + 1, len(self._rows(session)))
+
+    def _previous(self, _session: Session, _statement: Statement, _rest: str) -> None:
+        self._at = max(self._at - 1, 1)
+
+    def _go(self, session: Session, _statement: Statement, rest: str) -> None:
+        last = len(self._rows(session))
+        if not rest.isdigit() or not 1 <= int(rest) <= last:
+            raise Refused(f"Write g and a number from 1 to {last}.")
+        self._at = int(rest)
+
+    def _rows(self, session: Session) -> list[Row]:
+        statement = statements.find(session, self._statement_id)
+        for each in statements.translations(session, statement):
+            if each.language == self._language:
+                return desk.rows(session, statement, each)
+        raise Refused(
+            f"{statement.reference} has no {self._language} translation yet. Begin with: "
+            f"notify translation machine {self._statement_id} {self._language}"
+        )
+
+    def _row(self, session: Session) -> Row:
+        return self._rows(session)[self._at - 1]
+
+    def _show(self, session: Session) -> None:
+        rows = self._rows(session)
+        statement = statements.find(session, self._statement_id)
+        row = rows[self._at - 1]
+        done = sum(each.approved_at is not None for each in rows)
+        grid = Table.grid(expand=True, padding=(0, 2))
+        grid.add_column(ratio=1)
+        grid.add_column(ratio=1)
+        grid.add_row(_shown(row.source, row.findings, "source"), _shown(row.text, row.findings, "target"))
+        state = "approved" if row.approved_at else row.engine or row.origin or "nobody has translated it"
+        console.print(
+            Panel(
+                grid,
+                title=f"{self._at} of {len(rows)} · {row.place} · {state}",
+                subtitle=f"{done} of {len(rows)} approved · ? for keys",
+                border_style="green" if row.approved_at else "blue",
+            )
+        )
+        _show_findings(row)
+        self._suggest(session, statement, row)
+
+    def _suggest(self, session: Session, statement: Statement, row: Row) -> None:
+        known = memory.exact(session, statement.source_language, self._language, [row.source])
+        self._suggestions = [each.text for each in known.values() if each.text != row.text]
+        for at, text in enumerate(self._suggestions, start=1):
+            say(f"  {at}  from the memory: {text}")
+
+    def _show_keys(self) -> None:
+        grid = Table.grid(padding=(0, 2))
+        for key, what in HELP.items():
+            grid.add_row(Words(key, style="bold"), what)
+        console.print(grid)
+
+
+def _shown(text: str, findings: list[dict[str, object]], side: str) -> Words:
+    """A sentence with the places that findings point at."""
+    words = Words(text)
+    for each in findings:
+        span = each.get(side)
+        if isinstance(span, list | tuple) and len(span) == 2:
+            words.stylize(f"underline {SEVERITY.get(str(each['severity']), '')}", *span)
+    return words
+
+
+def _show_findings(row: Row) -> None:
+    still_open = desk.open_findings(row)
+    for at, each in enumerate(row.findings, start=1):
+        style = SEVERITY.get(each["severity"], "") if each in still_open else "green"
+        mark = f"[{style}]{at} {each['severity'] if each in still_open else 'signed off'}[/]"
+        console.print(f"  {mark} ", end="")
+        console.print(each["message"], markup=False)
