@@ -17,11 +17,10 @@ from web_city import PUBLIC, TELEGRAM_SECRET, Town, body, signed
 import templates
 from channels.contract import Channel, Event, EventKind
 from channels.sms.callbacks import status_url
-from contacts.models import ConsentEvent, Contact, Endpoint, EndpointState, Subscription
+from contacts.models import ConsentEvent, Endpoint, EndpointState, Subscription
 from notify.dispatch.models import DeliveryState, Receipt
 from notify.inbound import Inbound
 from notify.web.hooks.intake import Intake, NotTaken
-from notify.web.hooks.residents import JOINED_LIST
 
 NUMBER = "+12065550123"
 SID = "SM" + "a" * 32
@@ -318,30 +317,6 @@ async def test_what_residents_write_is_never_logged(
     for secret in ("painted", "0123", "55501", "AYUDA"):
         assert secret not in logged
     assert "painted" not in repr(rows(town, Inbound))
-
-
-async def test_r15_start_makes_a_contact_of_somebody_new(town: Town, web: httpx.AsyncClient) -> None:
-    answer = await telegram(web, "/start")
-    assert answer.json() == {
-        "method": "sendMessage",
-        "chat_id": 7001,
-        "text": phrase("ar", "telegram_started"),
-    }
-    (contact,), (endpoint,) = rows(town, Contact), rows(town, Endpoint)
-    assert (contact.language, endpoint.channel, endpoint.address) == ("ar", "telegram", "7001")
-    assert subscribed(town, endpoint) == [True]
-    with town.hub.database.reading() as session:
-        assert session.exec(select(Subscription.list_id)).one() == town.list_id(JOINED_LIST)
-    assert rows(town, ConsentEvent)[-1].wording == "/start"
-
-
-async def test_r15_stop_is_honoured_and_start_works_again(town: Town, web: httpx.AsyncClient) -> None:
-    endpoint = town.resident("7001", channel="telegram")
-    assert (await telegram(web, "/stop")).json()["text"] == phrase("en", "telegram_stopped")
-    assert (await telegram(web, "/stop")).json() == {}
-    assert town.fresh(endpoint).opted_out
-    await telegram(web, "/start")
-    assert subscribed(town, endpoint) == [True]
 
 
 async def test_who_writes_to_us_can_be_reached_again(town: Town, texted: Post) -> None:

@@ -13,7 +13,6 @@ from web_city import Town
 
 import templates
 from channels.sandbox import Sandbox
-from contacts.models import Contact
 from notify.dispatch.models import Delivery, DeliveryState
 from notify.hub import Hub
 from notify.web.app import create_app
@@ -83,11 +82,3 @@ async def test_who_left_in_a_language_the_provider_does_not_know_is_welcomed_bac
     await sandbox.reply_sms(NUMBER, "إيقاف")
     (answer,) = await sandbox.reply_sms(NUMBER, "START")
     assert answer.lstrip("\u200f") == words("ar", "sms_started")
-
-
-async def test_r15_a_stranger_starts_the_bot_and_leaves_again(served: Town, sandbox: Sandbox) -> None:
-    assert await sandbox.reply_telegram(7001, "/start", "es") == [words("es", "telegram_started")]
-    assert await sandbox.reply_telegram(7001, "/help", "es") == [words("es", "telegram_help")]
-    assert await sandbox.reply_telegram(7001, "/stop", "es") == [words("es", "telegram_stopped")]
-    with served.hub.database.reading() as session:
-        assert session.exec(select(Contact.language)).all() == ["es"]
