@@ -34,6 +34,7 @@ import templates
 from channels.contract import City
 from channels.sandbox import mailview
 from channels.sandbox.captured import Direction, Mail
+from channels.sandbox.chat import NoSuchButton
 from channels.sandbox.conversations import (
     MOST_LISTED,
     Conversation,
@@ -67,6 +68,7 @@ PROBLEMS = {
     "hub": "The hub did not take that. Is it running, and does it know this sandbox?",
     "empty": "Write something first.",
     "address": "Write a phone number like +15550100123, or the number of a Telegram chat.",
+    "button": "The phone does not show this button any more.",
 }
 
 _ADDRESSES = {
@@ -74,7 +76,7 @@ _ADDRESSES = {
     "telegram": re.compile(r"-?[1-9]\d{0,15}", re.ASCII),
 }
 
-# What residents often answer, one press away.
+# What residents often answer, one press away; a bot offers its own commands.
 QUICK = {"sms": ("STOP", "ALTO", "HELP", "START"), "telegram": ("/start", "/stop", "/help")}
 
 
@@ -113,7 +115,8 @@ class Page:
         zone = ZoneInfo(city.timezone)
         self._templates.globals["local"] = lambda moment: moment.astimezone(zone)
         self._templates.globals["preview_of"] = preview_of
-        self._templates.globals |= {"rich": rich, "words_of": words_of, "is_out": _is_out, "quick": QUICK}
+        self._templates.globals |= {"rich": rich, "words_of": words_of, "is_out": _is_out}
+        self._templates.globals |= {"quick": self._quick, "language_name": templates.language_name}
         self._templates.globals["mail_view"] = lambda mail: mailview.view(mail.raw)
 
     def app(self) -> Starlette:
@@ -130,6 +133,7 @@ class Page:
                 file("/letters/{name:path}/{page:int}.png", self._show_letter),
                 file("/letters/{name:path}", self._send_letters),
                 Route("/reply", self._reply, methods=["POST"]),
+                Route("/press", self._press, methods=["POST"]),
                 Route("/block", self._block, methods=["POST"]),
                 Route("/unsubscribe", self._unsubscribe, methods=["POST"]),
             ]
@@ -223,13 +227,29 @@ class Page:
     async def _reply(self, request: Request) -> Response:
         """A resident writes: to the number, or to the bot."""
         form = await request.form()
-        channel, address, text = (str(form.get(name, "")).strip() for name in ("channel", "address", "text"))
+        channel, address, text, language = (
+            str(form.get(name, "")).strip() for name in ("channel", "address", "text", "language")
+        )
         if not _is_address(channel, address):
             return self._back(request, "", "address")
         if not text:
             return self._back(request, f"{channel}:{address}", "empty")
-        send = self.sandbox.reply_sms if channel == "sms" else self.sandbox.reply_telegram
-        return await self._act(request, f"{channel}:{address}", partial(send, address, text[:_LONGEST_REPLY]))
+        text = text[:_LONGEST_REPLY]
+        if channel == "sms":
+            send: Callable[[], Awaitable[object]] = partial(self.sandbox.reply_sms, address, text)
+        else:
+            known = language if language in self.city.languages else ""
+            send = partial(self.sandbox.reply_telegram, address, text, known)
+        return await self._act(request, f"{channel}:{address}", send)
+
+    async def _press(self, request: Request) -> Response:
+        """A resident presses a button under one of the bot's messages."""
+        form = await request.form()
+        address, message, data = (str(form.get(name, "")) for name in ("address", "message", "data"))
+        if not _is_address("telegram", address):
+            return self._back(request, "", "address")
+        press = partial(self.sandbox.press_button, address, message, data)
+        return await self._act(request, f"telegram:{address}", press)
 
     async def _block(self, request: Request) -> Response:
         form = await request.form()
@@ -252,7 +272,17 @@ class Page:
             await action()
         except HubUnreachable:
             return self._back(request, key, "hub")
+        except NoSuchButton:
+            return self._back(request, key, "button")
         return self._back(request, key, "")
+
+    def _quick(self, conversation: Conversation) -> list[tuple[str, str]]:
+        """Answers that are one press away, and what they do."""
+        if conversation.channel == "telegram" and (
+            offered := self.sandbox.bots.offered(conversation.address)
+        ):
+            return [(f"/{each['command']}", each["description"]) for each in offered]
+        return [(word, "") for word in QUICK[conversation.channel]]
 
     def _back(self, request: Request, key: str, problem: str) -> Response:
         """To the page again, with what was open."""

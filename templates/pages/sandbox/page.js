@@ -19,7 +19,11 @@ function exchange(list, fresh) {
     } else if (old.innerHTML !== child.innerHTML) {
       const nested = [old.querySelector(".bubbles"), child.querySelector(".bubbles")];
       if (nested[0] && nested[1]) exchange(...nested);
-      else old.replaceWith(child);
+      else {
+        const place = [...old.querySelectorAll("button")].indexOf(document.activeElement);
+        old.replaceWith(child);
+        child.querySelectorAll("button")[place]?.focus(); // who presses with the keyboard stays where they are
+      }
       const moved = nested[0] && nested[1] ? old : child;
       if (list.children[index] !== moved) list.insertBefore(moved, list.children[index] ?? null);
     } else if (here !== old) {
@@ -55,7 +59,7 @@ async function look() {
 // Answers are sent without leaving the page, so that the next one can be typed at once.
 document.addEventListener("submit", async (event) => {
   const form = event.target;
-  if (!form.matches(".reply, .chips form")) return;
+  if (!form.matches(".reply, .chips form, .keyboard")) return;
   event.preventDefault();
   const fields = new FormData(form, event.submitter);
   form.querySelector("[name=text]:not(button)")?.setAttribute("value", "");
