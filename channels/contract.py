@@ -181,6 +181,7 @@ class Event:
     verdict: Verdict | None = None  # with UNDELIVERED: what it says about the address
     code: str | None = None
     language: str = ""  # BCP 47, where the keyword or the client tells it
+    topic: str = field(default="", repr=False)  # with a code that names something: STOP NEWS
     answered: bool = False  # the provider has already answered the resident itself
     moved_to: str = field(default="", repr=False)  # with MOVED
     handle: str = field(default="", repr=False)  # the channel's own: what it needs to answer this event

@@ -28,13 +28,21 @@ _ECHO = re.compile(
 )
 
 
+# Where mail programs begin to repeat the mail that is answered: ours, which says how to stop.
+_QUOTED = re.compile(
+    r"^[ \t]*(?:-{2,}[ \t]*\w+ \w+|_{10,}|(?:From|De|Da|От|Від|Od|发件人|寄件者|보낸 사람|من)[ \t]*[:：]|>"
+    r"|(?:On|El|Le|Em|Am|W dniu) .{5,200}(?:wrote|escribió|a écrit|escreveu|schrieb|napisał)[^\n]{0,60}:)",
+    re.MULTILINE,
+)
+
+
 class BadPattern(ValueError):
     """A pattern of the data cannot be read; the message names it."""
 
 
 def is_refusal(text: str) -> bool:
     """Whether a reasonable person would read the text as a wish to get no more messages."""
-    shown = text[:_LONGEST].strip()
+    shown = _QUOTED.split(text[:_LONGEST], maxsplit=1)[0].strip()
     if not shown or _ECHO.fullmatch(shown):
         return False  # the second is the phone, repeating what we wrote
     asks = not _QUESTION_MARKS.isdisjoint(_TAIL.search(shown)[0])  # type: ignore[index] # it may be empty

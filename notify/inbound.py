@@ -6,11 +6,16 @@ import hashlib
 import hmac
 from datetime import datetime
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import ColumnElement, Index, UniqueConstraint, update
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Field, Session, SQLModel
+from sqlmodel import Field, Session, SQLModel, col, select
 
 from contacts.columns import Moment, now
+from contacts.models import Endpoint
+
+REPLY = "reply"  # a person reads it
+REFUSAL = "refusal"  # a person decides whether it is a no; nothing is sent meanwhile (R3)
+HELD = "The resident may have refused our messages. See: notify inbox list"
 
 
 class Inbound(SQLModel, table=True):
@@ -26,7 +31,7 @@ class Inbound(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     channel: str
-    kind: str  # a channels.contract.EventKind; of a mail, a channels.incoming.Kind
+    kind: str  # what it asks for: a notify.web.hooks.wishes.Want; of a mail, a channels.incoming.Kind
     endpoint_id: int | None = Field(default=None, foreign_key="endpoint.id", index=True)
     address_hash: str = ""  # of somebody we do not know: keyed, so that it cannot be guessed
     text: str = Field(default="", repr=False)
@@ -57,3 +62,42 @@ def keep(session: Session, row: Inbound) -> bool:
     except IntegrityError:
         return False
     return True
+
+
+def hold(session: Session, channel: str, address_key: str) -> None:
+    """Send nothing to an address until a person has read what may be a refusal (R3). Nothing is committed.
+
+    Args:
+        session: an open session that may write.
+        channel: its name.
+        address_key: from `contacts.addresses`; everybody who shares the address is held.
+    """
+    session.flush()
+    session.execute(update(Endpoint).where(*_at(channel, address_key)).values(held=HELD))
+
+
+def release(session: Session, channel: str, address_key: str, *, by: str) -> None:
+    """End the hold: the resident has said yes or no in clear words since, or a person has decided.
+
+    What waits to be decided is done with. Other reasons to hold an address stay. Nothing is committed.
+
+    Args:
+        session: an open session that may write.
+        channel: its name.
+        address_key: from `contacts.addresses`.
+        by: who decided: staff, or "resident".
+    """
+    session.flush()
+    there = select(Endpoint.id).where(*_at(channel, address_key))
+    waiting = (
+        col(Inbound.endpoint_id).in_(there),
+        col(Inbound.kind) == REFUSAL,
+        col(Inbound.done_at).is_(None),
+    )
+    session.execute(update(Inbound).where(*waiting).values(done_by=by, done_at=now()))
+    held = (*_at(channel, address_key), col(Endpoint.held) == HELD)
+    session.execute(update(Endpoint).where(*held).values(held=""))
+
+
+def _at(channel: str, address_key: str) -> tuple[ColumnElement[bool], ...]:
+    return col(Endpoint.channel) == channel, col(Endpoint.address_key) == address_key

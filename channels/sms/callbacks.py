@@ -40,7 +40,10 @@ _MEANINGS = {
     Meaning.STOP: EventKind.OPTED_OUT,
     Meaning.START: EventKind.OPTED_IN,
     Meaning.HELP: EventKind.HELP,
-    Meaning.YES: EventKind.REPLY,  # R4: the core knows whether the number is opted out
+    # The core knows whether the number is opted out (R4), which lists there are, and the city's languages.
+    Meaning.YES: EventKind.REPLY,
+    Meaning.JOIN: EventKind.REPLY,
+    Meaning.LANGUAGE: EventKind.REPLY,
 }
 
 
@@ -107,6 +110,7 @@ def _number(text: str) -> int | None:
 def _inbound(form: MultiDict[str], settings: SmsSettings) -> Event:
     text = form["Body"].replace("\0", "")  # PostgreSQL holds no such character
     keyword = _keyword(form, text)
+    named = keyword or keywords.read_topic(text)
     answered = "OptOutType" in form or (
         settings.provider_answers_stop and keywords.answered_by_provider(text)
     )
@@ -115,8 +119,9 @@ def _inbound(form: MultiDict[str], settings: SmsSettings) -> Event:
         provider_id=form.get("MessageSid"),
         address=form.get("From", ""),
         text=text,
-        code=keyword.meaning.value if keyword else None,
-        language=keyword.language if keyword else "",
+        code=named.meaning.value if named else None,
+        language=named.language if named else "",
+        topic=named.topic if named else "",
         answered=answered,
     )
 

@@ -7,6 +7,7 @@ is a reply (R3). Case, accents, punctuation, spaces, width and the ways to write
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -34,8 +35,9 @@ class Meaning(StrEnum):
     LANGUAGE = "LANGUAGE"  # to be written to in
 
 
-# What a text may name after, or before, the word: STOP NEWS, NEWS STOP, JOIN NEWS, LANGUAGE ESPAÑOL.
+# What a text may name after the word: STOP NEWS, JOIN NEWS, LANGUAGE ESPAÑOL; and before it: NEWS STOP.
 _WITH_TOPIC = frozenset({Meaning.STOP, Meaning.JOIN, Meaning.LANGUAGE})
+_AFTER_TOPIC = frozenset({Meaning.STOP})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class Word:
 _ANSWERED = frozenset(
     "STOP STOPALL UNSUBSCRIBE CANCEL END QUIT REVOKE OPTOUT START UNSTOP HELP INFO".split(),  # noqa: SIM905
 )
+_SIGN = re.compile(r"[^\w\s]+")
+_IDEOGRAPHS = re.compile("[\u4e00-\u9fff]+")
 # English words tell no language: networks and other languages' instructions make everybody use them.
 _TELLS_NOTHING = "en"
 
@@ -92,7 +96,8 @@ def read_topic(text: str) -> Keyword | None:
         return None
     for word, topic in _partings(given):
         found = _look_up(word)
-        if found and found.meaning in _WITH_TOPIC and fold(topic):
+        leads = given.startswith(word)
+        if found and found.meaning in (_WITH_TOPIC if leads else _AFTER_TOPIC) and fold(topic):
             return replace(found, topic=topic)
     return None
 
@@ -109,8 +114,16 @@ def _partings(text: str) -> Iterator[tuple[str, str]]:
         yield " ".join(parts[:count]), " ".join(parts[count:])
     for count in range(min(_LONGEST_KEYWORD, len(parts) - 1), 0, -1):
         yield " ".join(parts[-count:]), " ".join(parts[:-count])
-    if len(parts) == 1:  # scripts without spaces; STOP-NEWS, JOIN:NEWS
-        for count in range(len(text) - 1, 0, -1):
+    if len(parts) == 1:
+        yield from _partings_of_one(text)
+
+
+def _partings_of_one(text: str) -> Iterator[tuple[str, str]]:
+    """STOP-NEWS, JOIN:NEWS; and scripts that put no space between words."""
+    if found := _SIGN.search(text):
+        yield text[: found.start()], text[found.end() :]
+    for count in range(len(text) - 1, 0, -1):
+        if _IDEOGRAPHS.fullmatch(text[:count]):
             yield text[:count], text[count:]
 
 

@@ -36,10 +36,11 @@ SAMPLE = {
     "page": "1",
     "pages": "2",
     "list": "Weekly news",
+    "words": "NEWS, FOOD",
     "language": "Español",
 }
 # What stays as it is in every script: keywords, Telegram's commands, the names of techniques.
-SHARED = r"\{\w+\}|/\w+|(STOP|START|HELP|SMS)(?![A-Z])"
+SHARED = r"\{\w+\}|/\w+|(STOP|START|HELP|JOIN|SMS)(?![A-Z])"
 
 
 def placeholders(sentence: str) -> list[str]:

@@ -1,10 +1,13 @@
 """What a callback means for the ledger and for consent, and what the resident is told.
 
 - Receipts move deliveries (R11), if the token they carry names the delivery's own recipient.
-- A no is a no to everything for that address, for all who share it (R5); it is confirmed once (R6).
-- A yes gives back the lists there were (R8). Who had none joins the list of those who wrote to us.
+- A no is a no to everything for that address, for all who share it (R5), or to one list if it names one (R8);
+  it is confirmed once (R6).
+- A yes gives back the lists there were (R8). Who had none joins the list of those who wrote to us; who names
+  a public list joins that one.
 - YES is a yes only from an address that has said no; from anybody else it is a reply (R4).
-- Help is given to anyone (R7). Everything else is kept for staff to read.
+- Help is given to anyone (R7). Everything else is kept for staff to read; what may be a refusal holds sending
+  to the address until they have (R3).
 """
 
 from __future__ import annotations
@@ -18,24 +21,32 @@ from sqlmodel import Session, col, select
 
 import templates
 from channels.contract import Channel, Event, EventKind
+from channels.folding import fold
 from contacts import consent, lists
 from contacts.addresses import Address, BadAddress, normalise
-from contacts.models import Contact, Endpoint, EndpointState, Subscription
+from contacts.columns import now
+from contacts.models import ConsentEvent, Contact, ContactList, Endpoint, EndpointState, Subscription
+from notify import inbound
 from notify.dispatch import receipts
 from notify.dispatch.models import Delivery
 from notify.hub import Hub
 from notify.inbound import Inbound, address_hash, keep
 from notify.web.guard import LARGEST_ID
 from notify.web.hooks import invited
+from notify.web.hooks.wishes import Want, Wish, Wishes, joinable, own_names
 from notify.web.languages import choose, spoken
+from notify.web.public.topics import described
 
 log = structlog.get_logger()
 
 JOINED_LIST = "Wrote to us to join"
 _JOINED_DESCRIPTION = "Residents who asked for messages themselves, by writing to the city."
 _RECEIPTS = frozenset({EventKind.SENT, EventKind.DELIVERED, EventKind.UNDELIVERED})
-_DECISIONS = frozenset({EventKind.OPTED_OUT, EventKind.OPTED_IN})
-_YES = "YES"  # the code of a reply that is nothing but a yes
+# Who says one of these is on record from then on: a later import must find it.
+_DECISIONS = frozenset({Want.LEAVE, Want.JOIN, Want.LEAVE_LIST, Want.JOIN_LIST, Want.REFUSAL})
+_READ_BY_STAFF = frozenset({Want.REPLY, Want.REFUSAL})
+# Where a channel has no sentence of its own for it.
+_INSTEAD = {"welcome": "started", "joined": "started", "left": "stopped"}
 
 
 class Residents:
@@ -45,6 +56,7 @@ class Residents:
         self._city = hub.settings.as_city()
         self._tokens = hub.tokens
         self._key = hub.settings.key()
+        self._wishes = Wishes(self._city.languages)
         self._sending = hub.settings.sending
 
     def take(self, session: Session, channel: Channel, event: Event) -> str:
@@ -78,13 +90,17 @@ class Residents:
         except BadAddress:
             log.warning("message_ignored", channel=channel.name, reason="nothing can be sent to its sender")
             return ""
-        heard = _Heard(channel, event, address, _endpoints(session, channel.name, address))
-        if not heard.known and event.kind in _DECISIONS:
+        known = _endpoints(session, channel.name, address)
+        has_said_no = any(endpoint.opted_out for endpoint in known)
+        wish = self._wishes.read(session, event, is_known=bool(known), has_said_no=has_said_no)
+        heard = _Heard(channel, event, address, known, wish)
+        if not known and wish.want in _DECISIONS:
             heard.known.append(self._meet(session, heard))
         answered = _is_answered(session, heard)
         if not self._keep(session, heard):
             return ""  # told before
         said = self._act(session, heard)
+        session.flush()
         return "" if answered or not said else self._words(session, heard, said)
 
     def _meet(self, session: Session, heard: _Heard) -> Endpoint:
@@ -114,10 +130,10 @@ class Residents:
         event, known = heard.event, heard.known
         row = Inbound(
             channel=heard.channel.name,
-            kind=event.kind,
+            kind=heard.wish.want,
             endpoint_id=known[0].id if known else None,
             address_hash="" if known else address_hash(self._key, heard.channel.name, heard.address.key),
-            text=event.text if event.kind is EventKind.REPLY else "",
+            text=event.text if heard.wish.want in _READ_BY_STAFF else "",
             language=event.language,
             answered=event.answered,
             provider_id=event.provider_id,
@@ -126,50 +142,117 @@ class Residents:
 
     def _act(self, session: Session, heard: _Heard) -> str:
         """Do what the resident wants; returns which of the channel's fixed sentences says so."""
-        match heard.meaning:
-            case EventKind.OPTED_OUT:
+        match heard.wish.want:
+            case Want.LEAVE:
                 return self._leave(session, heard)
-            case EventKind.OPTED_IN:
+            case Want.LEAVE_LIST:
+                return self._leave_list(session, heard)
+            case Want.JOIN:
                 return self._join(session, heard)
-            case EventKind.HELP:
-                return "help"
+            case Want.JOIN_LIST:
+                return self._join_list(session, heard, heard.wish.list)
+            case Want.SPEAK:
+                return self._speak(session, heard)
+            case Want.HELP | Want.JOIN_HELP:
+                return heard.wish.want
+            case Want.REFUSAL:
+                inbound.hold(session, heard.channel.name, heard.address.key)
         return ""
 
     def _leave(self, session: Session, heard: _Heard) -> str:
         """A no to everything. A stranger's is kept too: a later import must find it."""
+        self._release(session, heard)
         if all(endpoint.opted_out for endpoint in heard.known):
             return ""
         consent.opt_out(session, heard.channel.name, heard.address.key, **heard.proof)
         return "stopped"
 
+    def _leave_list(self, session: Session, heard: _Heard) -> str:
+        """A no to one list; the others stay as they are (R8)."""
+        assert heard.wish.list is not None
+        number = heard.wish.list.id or 0
+        if all(_has_left(session, endpoint, number) for endpoint in heard.known):
+            return ""
+        consent.opt_out(session, heard.channel.name, heard.address.key, list_id=number, **heard.proof)
+        return "left"
+
     def _join(self, session: Session, heard: _Heard) -> str:
-        """A yes. Somebody who writes to us can be reached, whatever we thought of the address."""
+        """A yes to what there was; who had nothing gets the list of an invitation, or the general one."""
         name, key = heard.channel.name, heard.address.key
+        is_back = any(_has_decided(session, endpoint) for endpoint in heard.known)
         if heard.has_said_no:
             consent.opt_in(session, name, key, **heard.proof)
-        for endpoint in heard.known:
-            endpoint.state, endpoint.state_reason = EndpointState.USABLE, ""
-            session.add(endpoint)
-        if list_id := self._list_to_join(session, heard):
-            consent.opt_in(session, name, key, list_id=list_id, **heard.proof)
-            for endpoint in heard.known:
-                lists.add_member(session, list_id, endpoint.contact_id)
-        return "started"
+        listed = self._list_to_join(session, heard)
+        if listed is None:
+            self._reach(session, heard)
+        else:
+            self._join_list(session, heard, listed)
+        return "started" if is_back else "welcome"
 
-    def _list_to_join(self, session: Session, heard: _Heard) -> int | None:
+    def _join_list(self, session: Session, heard: _Heard, listed: ContactList | None) -> str:
+        """A yes to one list. What else was refused stays refused (R8)."""
+        assert listed is not None
+        assert listed.id is not None
+        self._reach(session, heard)
+        consent.opt_in(session, heard.channel.name, heard.address.key, list_id=listed.id, **heard.proof)
+        for endpoint in heard.known:
+            lists.add_member(session, listed.id, endpoint.contact_id)
+        return "joined"
+
+    def _reach(self, session: Session, heard: _Heard) -> None:
+        """Somebody who writes to us and says yes can be reached, whatever we thought of the address."""
+        self._release(session, heard)
+        for endpoint in heard.known:
+            session.refresh(endpoint)
+            endpoint.state, endpoint.state_reason = EndpointState.USABLE, ""
+            endpoint.held, endpoint.soft_bounces = "", 0
+            session.add(endpoint)
+
+    def _release(self, session: Session, heard: _Heard) -> None:
+        """Clear words make a refusal in other words plain."""
+        inbound.release(session, heard.channel.name, heard.address.key, by="resident")
+
+    def _speak(self, session: Session, heard: _Heard) -> str:
+        """Write in another language from now on, to everybody at this address."""
+        if not heard.known:
+            return ""
+        owners = col(Contact.id).in_([endpoint.contact_id for endpoint in heard.known])
+        for contact in session.exec(select(Contact).where(owners)):
+            contact.language, contact.updated_at = heard.wish.language, now()
+            session.add(contact)
+        return "language"
+
+    def _list_to_join(self, session: Session, heard: _Heard) -> ContactList | None:
         """The list that an invitation names, else one for those who are on none."""
         if asked := invited.read(session, self._tokens, heard.event.token).list:
-            return asked.id
+            return asked
         if any(_is_subscribed(session, endpoint) for endpoint in heard.known):
             return None
-        return lists.get_or_create(session, JOINED_LIST, description=_JOINED_DESCRIPTION).id
+        return lists.get_or_create(session, JOINED_LIST, description=_JOINED_DESCRIPTION)
 
     def _words(self, session: Session, heard: _Heard, said: str) -> str:
         """The fixed sentence in the contact's language."""
         contact = session.get(Contact, heard.known[0].contact_id) if heard.known else None
         asked = contact.language if contact else choose([heard.event.language], self._city.languages)
-        sentence = templates.phrases(spoken(asked)).get(f"{heard.channel.name}_{said}", "")
-        return sentence.format(city=self._city.name, phone=self._city.phone or self._city.public_url)
+        phrases = templates.phrases(spoken(asked))
+        if said == "language":
+            return phrases["menu_language_set"].format(language=next(iter(own_names(asked))))
+        name = heard.channel.name
+        sentence = phrases.get(f"{name}_{said}") or phrases.get(f"{name}_{_INSTEAD.get(said)}", "")
+        return sentence.format(
+            city=self._city.name,
+            phone=self._city.phone or self._city.public_url,
+            list=self._title(heard.wish.list, asked),
+            words=self._join_words(session, asked) if said == Want.JOIN_HELP else "",
+        )
+
+    def _title(self, listed: ContactList | None, language: str) -> str:
+        return described([listed], language, self._city.languages[0])[0].title if listed else ""
+
+    def _join_words(self, session: Session, language: str) -> str:
+        """FOOD (Food help), NEWS (Weekly news): a list whose title is its word is named once."""
+        named = ((each.join_word.upper(), self._title(each, language)) for each in joinable(session))
+        return ", ".join(word if fold(title) == fold(word) else f"{word} ({title})" for word, title in named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,17 +263,12 @@ class _Heard:
     event: Event
     address: Address
     known: list[Endpoint]
+    wish: Wish
 
     @property
     def has_said_no(self) -> bool:
         """Whether anybody at this address has left."""
         return any(endpoint.opted_out for endpoint in self.known)
-
-    @property
-    def meaning(self) -> EventKind:
-        """What the message is: YES is a yes only from who has said no (R4)."""
-        says_yes = self.event.kind is EventKind.REPLY and self.event.code == _YES
-        return EventKind.OPTED_IN if says_yes and self.has_said_no else self.event.kind
 
     @property
     def proof(self) -> dict[str, Any]:
@@ -212,7 +290,7 @@ def _is_answered(session: Session, heard: _Heard) -> bool:
     """
     event = heard.event
     may_answer = event.answered or event.kind is EventKind.REPLY
-    if heard.meaning is not EventKind.OPTED_IN or not may_answer:
+    if heard.wish.want is not Want.JOIN or not may_answer:
         return event.answered
     everybody = [endpoint.id for endpoint in heard.known]
     last_no = (
@@ -228,6 +306,17 @@ def _endpoints(session: Session, channel: str, address: Address) -> list[Endpoin
     """Everybody who has this address, the first one first."""
     query = select(Endpoint).where(Endpoint.channel == channel, Endpoint.address_key == address.key)
     return list(session.exec(query.order_by(col(Endpoint.id)).execution_options(populate_existing=True)))
+
+
+def _has_decided(session: Session, endpoint: Endpoint) -> bool:
+    """Whether anything has ever been said about this address."""
+    found = exists().where(col(ConsentEvent.endpoint_id) == endpoint.id)
+    return bool(session.execute(select(found)).scalar())
+
+
+def _has_left(session: Session, endpoint: Endpoint, list_id: int) -> bool:
+    found = session.get(Subscription, (list_id, endpoint.id))
+    return found is not None and not found.active
 
 
 def _is_subscribed(session: Session, endpoint: Endpoint) -> bool:
