@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import tracemalloc
+from datetime import UTC, datetime
 
 import pytest
+from email_servers import CITY, TEXT, Messages, batch, settings
 from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
@@ -15,22 +17,34 @@ from returned_mails import (
     Bounce,
     comcast,
     complaint,
-    envelope,
     headers_of,
     postfix,
-    sent,
     written,
     yahoo,
 )
 
-from channels.contract import Verdict
-from channels.email import reports
+from channels.contract import Message, Verdict
+from channels.email import EmailChannel, reports
 from channels.email.codes import judge_report
 from channels.email.identity import identity, proven
+from channels.email.protocol import Mail as Wire
 from channels.incoming import Kind, Mail, Unreadable
 
 TOKEN = "token-of-ana-that-nobody-knows"
 NAME = identity("D7", 17, TOKEN)
+
+
+def sent(key: int = 17, token: str = "token-of-ana-that-nobody-knows", address: str = RESIDENT) -> bytes:
+    """A mail of ours as the mail server gets it."""
+    return envelope(key, token, address).body.removesuffix(b"\r\n.\r\n") + b"\r\n"
+
+
+def envelope(key: int, token: str, address: str = RESIDENT, **changes: object) -> Wire:
+    """The same with its envelope."""
+    channel = EmailChannel(settings(**changes), CITY)
+    message = Message(key, address, (channel.compose(TEXT),), "Ana Díaz", token)
+    content = message.rendering.content
+    return content.address(message, batch(Messages([])), datetime(2026, 11, 22, 3, tzinfo=UTC))  # type: ignore[attr-defined,no-any-return]
 
 
 def token_of(key: int) -> str:

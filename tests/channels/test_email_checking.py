@@ -15,12 +15,12 @@ import dns.message
 import dns.rcode
 import dns.rrset
 import pytest
+from certificates import certificate
 from email_servers import (
     CITY,
     TEXT,
     Handler,
     Script,
-    certificate,
     mail_server,
     scripted_server,
     server_context,

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import uvloop
 from aiosmtpd.smtp import AuthResult
+from certificates import certificate
 from email_servers import (
     CITY,
     TEXT,
@@ -18,7 +19,6 @@ from email_servers import (
     Messages,
     Script,
     batch,
-    certificate,
     mail_server,
     message,
     scripted_server,

@@ -6,6 +6,7 @@ import getpass
 import imaplib
 import os
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -18,7 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from email_servers import certificate
+from certificates import certificate
 
 USER, PASSWORD = "bounces@riverton.example", "a pässword"
 
@@ -134,12 +135,12 @@ def dovecot(*, separator: str = "/", prefix: str = "", capability: str = "") -> 
         (folder / "users").write_text(f"{USER}:{{PLAIN}}{PASSWORD}\n", "utf-8")
         (folder / "mail").mkdir(mode=0o777)
         (folder / "mail").chmod(0o777)
-        process = subprocess.Popen([program, "-F", "-c", str(config)])
+        process = subprocess.Popen([program, "-F", "-c", str(config)], start_new_session=True)
         try:
             _wait_for(server, folder / "log")
             yield server
         finally:
-            process.terminate()
+            os.killpg(process.pid, signal.SIGKILL)  # asked to stop, it takes seconds
             process.wait(20)
 
 

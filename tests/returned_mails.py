@@ -6,30 +6,10 @@ Each function takes a mail of ours as it was sent and returns the mail that come
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
-
-from email_servers import CITY, TEXT, Messages, batch, settings
-
-from channels.contract import Message
-from channels.email import EmailChannel
-from channels.email.protocol import Mail
 
 RESIDENT = "ana@example.org"
 BOUNCES = "bounces@riverton.example"
 Bounce = Callable[[bytes, str, str, str], bytes]
-
-
-def sent(key: int = 17, token: str = "token-of-ana-that-nobody-knows", address: str = RESIDENT) -> bytes:
-    """A mail of ours as the mail server gets it."""
-    return envelope(key, token, address).body.removesuffix(b"\r\n.\r\n") + b"\r\n"
-
-
-def envelope(key: int, token: str, address: str = RESIDENT, **changes: object) -> Mail:
-    """The same with its envelope."""
-    channel = EmailChannel(settings(**changes), CITY)
-    message = Message(key, address, (channel.compose(TEXT),), "Ana Díaz", token)
-    content = message.rendering.content
-    return content.address(message, batch(Messages([])), datetime(2026, 11, 22, 3, tzinfo=UTC))  # type: ignore[attr-defined,no-any-return]
 
 
 def headers_of(mail: bytes) -> bytes:
