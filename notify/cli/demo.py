@@ -25,6 +25,7 @@ from contacts.models import Contact, Endpoint, Subscription
 from notify import playbooks, staff, statements, timetables
 from notify.cli import progress
 from notify.cli.output import Refused, console, good, put_json, say, table
+from notify.cli.samples import offer_topics
 from notify.cli.sending import run_async
 from notify.dispatch import control, plan
 from notify.dispatch import report as reports
@@ -46,6 +47,7 @@ CITY = {
     "country": "US",
     "phone": "(206) 555-0134",
     "languages": ["en", "es", "pt", "fr", "ar", "zh-Hans", "ht", "sw"],
+    "areas": ["Eastbank", "Harbor", "Northgate", "Old Mill"],
     "postal_address": ["City Hall", "1 Harbor Street", "Rivermouth, WA 98599"],
 }
 SENT_WITHIN = 120.0  # seconds, on a very busy machine
@@ -183,6 +185,8 @@ async def _residents_join(city: Demo) -> None:
                 [(each.row, each.column, each.masked, each.message, each.cure) for each in found.errors[:4]],
             )
             say(f"… and {len(found.errors) - 4} more." if len(found.errors) > 4 else "")
+    topics = await city.write(offer_topics)
+    city.tell(f"Residents may sign up by themselves at {city.url}/join for: {', '.join(topics)}.")
 
 
 async def _crisis(city: Demo) -> Dispatch:

@@ -7,6 +7,7 @@ import signal
 
 from channels.registry import available
 from notify.cli.output import console, good, say
+from notify.cli.samples import offer_topics
 from notify.cli.sending import run_async
 from notify.settings import Ground, load
 from notify.stage import Stage, running, running_with_sandbox
@@ -25,9 +26,18 @@ async def _run(host: str, port: int, *, sandbox: bool) -> None:
     folder = load().state_dir / "sandbox"
     stage = running_with_sandbox(host, port, folder, {}) if sandbox else running(host, port, {})
     async with stage as found:
+        if sandbox:
+            await asyncio.to_thread(_offer_topics, found)
         _welcome(found)
         await stop.wait()
         say("Stopping: what is in flight finishes.")
+
+
+def _offer_topics(stage: Stage) -> None:
+    """So that residents' pages of a city that is tried out have something to choose."""
+    with stage.hub.database.session() as session:
+        offer_topics(session)
+        session.commit()
 
 
 def tell_console(usual: str) -> None:
@@ -44,8 +54,9 @@ def _welcome(stage: Stage) -> None:
     good(f"Notify is running at {stage.url}")
     if stage.sandbox:
         say(
-            f"  residents' side:  {stage.url}/sandbox/", f"  staff's side:     {stage.url}/console/dispatches"
-        )
+            f"  residents' side:  {stage.url}/sandbox/", f"  signing up:       {stage.url}/join",
+            f"  staff's side:     {stage.url}/console/dispatches",
+        )  # fmt: skip
         say("  Everything stays on this machine: all providers are stand-ins.")
     else:
         say(f"  staff's side, good for 15 minutes:  {_entrance(stage.hub.settings, stage.url)}")
