@@ -24,6 +24,7 @@ from channels.incoming import Kind, Mail, Mailbox, MailboxUnavailable, TakesMail
 from contacts import consent
 from contacts.addresses import BadAddress, normalise
 from contacts.columns import now
+from contacts.joining import living
 from contacts.models import Endpoint
 from notify import audit
 from notify.database import Database
@@ -166,11 +167,11 @@ class Reader:
     def _about(self, session: Session, channel: TakesMail, mail: Mail) -> _About:
         if mail.key is not None:
             delivery = session.get_one(Delivery, mail.key)
-            endpoint = session.get(Endpoint, delivery.endpoint_id)
+            endpoint = living(session, delivery.endpoint_id or 0)
             return _About(delivery, endpoint, proven=True)
         for token in mail.tokens:
             recipient = self._tokens.read(token)
-            endpoint = session.get(Endpoint, recipient.endpoint_id) if recipient else None
+            endpoint = living(session, recipient.endpoint_id) if recipient else None
             if recipient and endpoint and endpoint.channel == channel.name:
                 delivery_of = receipts.latest(session, recipient.endpoint_id, recipient.list_id)
                 return _About(delivery_of, endpoint, recipient, proven=True)

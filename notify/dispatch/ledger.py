@@ -32,6 +32,7 @@ from channels.contract import Outcome, Verdict
 from contacts import audience, consent
 from contacts.bulk import run_many
 from contacts.columns import now
+from contacts.joining import living
 from contacts.models import Contact, Endpoint, EndpointState
 from notify.dispatch import journal
 from notify.dispatch.models import (
@@ -236,7 +237,9 @@ def record_opt_out(session: Session, delivery_id: int, *, method: str, reference
     delivery = session.get(Delivery, delivery_id)
     if delivery is None or delivery.endpoint_id is None:
         return
-    endpoint = session.get_one(Endpoint, delivery.endpoint_id)
+    endpoint = living(session, delivery.endpoint_id)
+    if endpoint is None:
+        return
     consent.opt_out(
         session, endpoint.channel, endpoint.address_key, method=method, wording="", wording_language="",
         reference=reference, actor="resident", at=now(),

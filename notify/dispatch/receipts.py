@@ -18,6 +18,7 @@ from sqlmodel import Session, col
 from channels.contract import Event, EventKind, Verdict
 from contacts import consent
 from contacts.columns import now
+from contacts.joining import living
 from contacts.models import Endpoint, EndpointState
 from notify.dispatch import ledger
 from notify.dispatch.models import Delivery, DeliveryState, Dispatch, Receipt
@@ -121,7 +122,7 @@ def _undelivered(session: Session, event: Event, row: Delivery, sending: Sending
     verdict = event.verdict or Verdict.REFUSED
     if not _move(session, event, _NOT_YET, state=DeliveryState.UNDELIVERED, reason=verdict.value):
         return False
-    endpoint = session.get(Endpoint, row.endpoint_id) if row.endpoint_id is not None else None
+    endpoint = living(session, row.endpoint_id) if row.endpoint_id is not None else None
     if verdict is Verdict.OPTED_OUT:
         ledger.record_opt_out(
             session, row_id(row), method=consent.Method.PROVIDER, reference=event.code or ""

@@ -13,13 +13,15 @@ from sqlmodel import Session, col, select
 from world import approved, phone
 
 import templates
-from channels.contract import City
+from channels.contract import City, Event, EventKind, Verdict
 from channels.letter import guards
 from contacts import consent, lists
+from contacts.erasure import said_no_before
 from contacts.lists import BadListName
-from contacts.models import Contact, Endpoint
+from contacts.models import Contact, Endpoint, EndpointState
 from notify import audit, invitations, liaisons, own_data, residents, staff
 from notify.audit import AuditEvent
+from notify.dispatch import ledger, receipts
 from notify.dispatch.models import Delivery, DeliveryState, Dispatch
 from notify.hub import Hub
 from notify.inbound import Inbound
@@ -248,6 +250,40 @@ def test_r31_erasing_empties_the_ledger_of_what_is_personal_and_keeps_its_sums(s
     delivery = session.exec(select(Delivery)).one()
     assert (delivery.state, delivery.detail, delivery.contact_id) == (DeliveryState.DELIVERED, "", number)
     assert session.exec(select(Inbound.text)).all() == [""]
+
+
+def test_a_no_to_a_message_from_before_a_merge_is_a_no_of_the_contact_that_stays(session: Session) -> None:
+    kept, gone = person(session, on=["Elders"]), person(session, on=["Elders"])
+    sent(session, gone)
+    residents.merge(session, Keeper("root"), kept, gone)
+    delivery = session.exec(select(Delivery)).one()
+    ledger.record_opt_out(session, delivery.id or 0, method="complaint", reference="")
+    assert endpoint_of(session, kept).opted_out
+
+
+def test_a_bounce_of_a_message_from_before_a_merge_counts_for_the_contact_that_stays(
+    session: Session,
+) -> None:
+    kept, gone = person(session, on=["Elders"]), person(session, on=["Elders"])
+    sent(session, gone)
+    residents.merge(session, Keeper("root"), kept, gone)
+    delivery = session.exec(select(Delivery)).one()
+    delivery.state = DeliveryState.ACCEPTED
+    session.add(delivery)
+    session.flush()
+    receipts.record(session, Event(EventKind.UNDELIVERED, key=delivery.id, verdict=Verdict.BAD_ADDRESS))
+    session.expire_all()
+    assert endpoint_of(session, kept).state == EndpointState.BAD
+
+
+def test_a_complaint_that_comes_after_erasure_is_remembered(session: Session) -> None:
+    number = person(session, on=["Elders"])
+    sent(session, number)
+    residents.erase(session, Keeper("root"), number, key=b"k")
+    assert not said_no_before(session, b"k", "sms", phone(1))
+    delivery = session.exec(select(Delivery)).one()
+    ledger.record_opt_out(session, delivery.id or 0, method="complaint", reference="")
+    assert said_no_before(session, b"k", "sms", phone(1))
 
 
 @pytest.mark.parametrize(
