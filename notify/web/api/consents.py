@@ -31,7 +31,7 @@ OLDEST = datetime(1990, 1, 1, tzinfo=UTC)  # nobody agreed to anything of ours b
 
 def add_routes(routes: Routes) -> None:
     """The routes of consent."""
-    path = "/contacts/{contact_id}/consent"
+    path = "/contacts/{contact_id:id}/consent"
     routes.add("GET", path, list_consent, scope=Scope.CONSENT_READ, gives=ConsentPage, refuses=[404, 422])
     routes.add(
         "POST", path, record_consent, scope=Scope.CONSENT_WRITE, gives=Made, status=201, refuses=[404, 409, 422],

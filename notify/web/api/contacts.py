@@ -11,7 +11,6 @@ from sqlmodel import Session, col, select
 
 from contacts import lists, registering
 from contacts.addresses import normalise
-from contacts.audience import members
 from contacts.columns import now
 from contacts.languages import language_tag
 from contacts.models import Contact, Endpoint, EndpointState
@@ -43,7 +42,7 @@ from notify.web.api.shapes import (
 def add_routes(routes: Routes) -> None:
     """The routes of contacts."""
     read, write = Scope.CONTACTS_READ, Scope.CONTACTS_WRITE
-    one = "/contacts/{contact_id}"
+    one = "/contacts/{contact_id:id}"
     routes.add("GET", "/contacts", list_contacts, scope=read, gives=ContactPage, refuses=[422])
     routes.add(
         "POST", "/contacts", create_contact, scope=write, gives=Made, status=201, refuses=[409, 422],
@@ -210,7 +209,7 @@ def _wanted(asked: ContactFilters) -> list[ColumnElement[bool]]:
         (asked.language, lambda: col(Contact.language) == asked.language),
         (asked.area, lambda: col(Contact.area) == asked.area),
         (asked.group, lambda: col(Contact.groups).contains(group, autoescape=True)),
-        (asked.list_id, lambda: members(asked.list_id)),
+        (asked.list_id, lambda: lists.is_member(asked.list_id or 0)),
         (asked.channel, lambda: has_channel),
     ]
     return [condition() for value, condition in conditions if value]

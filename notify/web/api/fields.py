@@ -20,12 +20,28 @@ from pydantic import (
     StringConstraints,
     WithJsonSchema,
 )
+from starlette.convertors import Convertor, register_url_convertor
 
 from contacts.values import clean_line
 from notify.web.guard import LARGEST_ID
 
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 _WITHOUT_NUL = r"^[^\x00]*$"  # PostgreSQL keeps none, and no text needs one
+
+
+class _IdConvertor(Convertor[int]):
+    """A number in a path. Whatever else is there is another path, or none."""
+
+    regex = "[1-9][0-9]{0,9}"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
+register_url_convertor("id", _IdConvertor())
 
 
 class Body(BaseModel):
@@ -57,6 +73,11 @@ def _text_only(value: Any) -> Any:
     return value
 
 
+def _whole(value: Any) -> Any:
+    """JSON has one kind of number: 12.0 is 12 (RFC 8259, section 6)."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _internet_address(value: str) -> str:
     try:
         return str(ip_address(value))
@@ -64,7 +85,7 @@ def _internet_address(value: str) -> str:
         raise ValueError("This is no IPv4 or IPv6 address.") from None
 
 
-Id = Annotated[int, Field(strict=True, ge=1, le=LARGEST_ID)]
+Id = Annotated[int, Field(strict=True, ge=1, le=LARGEST_ID), BeforeValidator(_whole)]
 PathId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_text_only)]
 InternetAddress = Annotated[

@@ -11,7 +11,6 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from contacts import lists
-from contacts.audience import members
 from contacts.languages import language_tag
 from contacts.lists import BadListName, UnknownList
 from contacts.models import Contact, ContactList, ListKind, Membership
@@ -30,8 +29,8 @@ from notify.web.api.shapes import ContactPage, Made
 def add_routes(routes: Routes) -> None:
     """The routes of lists."""
     read, write = Scope.LISTS_READ, Scope.LISTS_WRITE
-    one = "/lists/{list_id}"
-    member = f"{one}/members/{{contact_id}}"
+    one = "/lists/{list_id:id}"
+    member = f"{one}/members/{{contact_id:id}}"
     routes.add("GET", "/lists", list_lists, scope=read, gives=ListPage, refuses=[422])
     routes.add(
         "POST", "/lists", create_list, scope=write, gives=Made, status=201, refuses=[409, 422],
@@ -118,7 +117,7 @@ def list_members(call: Caller, list_id: PathId, asked: Paging) -> Response:
 
     def look(session: Session) -> Answer:
         visible_list(session, call, list_id)
-        query = select(Contact).where(*among(call), members(list_id), col(Contact.id) > after)
+        query = select(Contact).where(*among(call), lists.is_member(list_id), col(Contact.id) > after)
         found = list(session.exec(query.order_by(col(Contact.id)).limit(asked.limit + 1)))
         count, cursor = call.cursors.following(what, asked, [each.id or 0 for each in found])
         page = ContactPage(items=shaped(session, call, found[:count]), next_cursor=cursor)

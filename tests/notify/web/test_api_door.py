@@ -106,7 +106,20 @@ async def test_the_index_tells_programs_and_people_what_is_here(web: httpx.Async
     assert "/contacts/{contact_id}" in page.text and "contacts:read" in page.text
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/contacts/", "/contacts/1/nothing", "/docs", "/redoc"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/nothing",
+        "/contacts/",
+        "/contacts/1/nothing",
+        "/contacts/0",
+        "/contacts/-1",
+        "/contacts/rosa@example.org",
+        f"/contacts/{'9' * 5000}",
+        "/docs",
+        "/redoc",
+    ],
+)
 async def test_an_address_where_nothing_is_says_so_in_json(ada: Program, path: str) -> None:
     refused_without_cache(await ada.get(path), 404)
 
@@ -125,6 +138,7 @@ async def test_a_method_that_is_not_there_is_told_which_are(ada: Program) -> Non
     assert answer.status_code == 405
     assert answer.headers["allow"] == "DELETE, GET, PATCH"
     assert (await ada.ask("DELETE", "/contacts")).headers["allow"] == "GET, POST"
+    assert (await ada.ask("PATCH", "/contacts/search", {})).headers["allow"] == "POST"
 
 
 @pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "", "text/json"])
@@ -197,8 +211,6 @@ async def test_a_body_that_cannot_be_read_is_refused_quietly(ada: Program, body:
         ("/contacts?limit=many", "limit", "int_parsing"),
         ("/contacts?langauge=es", "", "extra_forbidden"),
         ("/contacts?address=rosa@example.org", "", "extra_forbidden"),
-        ("/contacts/rosa@example.org", "contact_id", "int_parsing"),
-        ("/contacts/0", "contact_id", "greater_than_equal"),
         ("/contacts/2147483648", "contact_id", "less_than_equal"),
     ],
 )
@@ -224,7 +236,7 @@ async def test_no_error_repeats_what_was_sent(ada: Program, capfd: pytest.Captur
     answers += [await ada.get(f"/contacts?{rosa}={rosa}"), await ada.get(f"/contacts/{rosa}")]
     answers += [await ada.post("/contacts/search", {"channel": "sms", "address": rosa})]
     answers += [await ada.post("/lists", {"name": "Titles", "titles": {f"{rosa}{rosa * 5}": "x"}})]
-    assert {answer.status_code for answer in answers} == {400, 422}
+    assert {answer.status_code for answer in answers} == {400, 404, 422}
     assert not [answer.text for answer in answers if "rosa" in answer.text.lower()]
     assert "rosa" not in "".join(capfd.readouterr()).lower()
 
