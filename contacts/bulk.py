@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import count
+from itertools import count, islice
 from operator import itemgetter
 from typing import Any
 
@@ -86,7 +86,7 @@ def reserve_ids(session: Session, model: type[SQLModel], how_many: int) -> Itera
     """
     if not how_many:
         return iter(())
-    if _is_sqlite(session):
+    if is_sqlite(session):
         highest = session.execute(select(func.max(table(model).c.id))).scalar()
         return count((highest or 0) + 1)
     sequence = func.nextval(func.pg_get_serial_sequence(table(model).name, "id"))
@@ -94,19 +94,29 @@ def reserve_ids(session: Session, model: type[SQLModel], how_many: int) -> Itera
     return iter(sorted(session.execute(select(sequence).select_from(wanted)).scalars()))
 
 
+def reserve_block(session: Session, model: type[SQLModel], how_many: int) -> int:
+    """The first of so many ids in a row that no other transaction will use; see `reserve_ids`."""
+    while True:
+        ids = list(islice(reserve_ids(session, model, how_many), how_many))
+        # Others who take ids from the same sequence at this moment leave a gap; then these stay unused.
+        if not ids or ids[-1] - ids[0] == how_many - 1:
+            return ids[0] if ids else 0
+
+
 def hold_writes(session: Session) -> None:
     """Let nobody else write until this transaction ends, where the database has one writer (SQLite)."""
     session.flush()
-    if _is_sqlite(session):
+    if is_sqlite(session):
         session.execute(text("DELETE FROM contact WHERE 1 = 0"))
 
 
 def hold_imports(session: Session) -> None:
     """Let no other import run until this transaction ends."""
     hold_writes(session)
-    if not _is_sqlite(session):
+    if not is_sqlite(session):
         session.execute(select(func.pg_advisory_xact_lock(_IMPORT_LOCK)))
 
 
-def _is_sqlite(session: Session) -> bool:
+def is_sqlite(session: Session) -> bool:
+    """Whether the database has one writer, and no sequences."""
     return session.get_bind().dialect.name == "sqlite"

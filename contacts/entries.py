@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import TypeVar
 
 from channels.contract import AddressKind
 from contacts import postal
 from contacts.addresses import normalise
+from contacts.dates import begin, end, read_day
 from contacts.languages import language_tag
 from contacts.models import Basis
 from contacts.sheets import Row, RowError, Sheet
@@ -18,7 +19,14 @@ from contacts.values import Address, BadValue, ImportFailed, Problem, SheetProbl
 
 T = TypeVar("T")
 
-_LONGEST = {"name": 200, "area": 100, "groups": 500, "source": 200, "wording": 5000}  # characters
+_LONGEST = {
+    "name": 200,
+    "area": 100,
+    "groups": 500,
+    "source": 200,
+    "wording": 5000,
+    "lists": 2000,
+}  # characters
 
 _FIELD_OF_KIND = {AddressKind.PHONE: "phone", AddressKind.EMAIL: "email", AddressKind.CHAT: "telegram"}
 _LINE_FIELDS = ("address", "address1", "address2", "address3", "address4", "address5")
@@ -38,9 +46,8 @@ _STOP = frozenset(
      "revoked", "refused", "do not contact", "dnc"]
 )  # fmt: skip
 _BETWEEN_CHANNELS = re.compile(r"[\s,;/|+&]+|\band\b")
+_BETWEEN_LISTS = re.compile(r"[;|\n]")
 _BETWEEN_GROUPS = re.compile(r"[,;|/\n]")
-_MONTH_FIRST = frozenset({"US", "PH", "PR", "GU", "VI", "AS", "MP", "FM", "MH", "PW"})
-_OLDEST = date(1990, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +96,11 @@ class Entry:
     wording_language: str
     reference: str
     basis: str
+    list_ids: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class Answer:
     """What the consent cell says."""
 
     stop: bool = False
@@ -111,6 +119,11 @@ class EntryReader:
         channels: how addresses are written on each channel.
         attestation: stands for a consent column where there is none, and for what its cells leave out.
         moment: when the import takes place.
+        lists: the ids of all lists, by their names in small letters.
+        list_ids: the lists that every row is for.
+
+    Attributes:
+        moment: when the import takes place.
 
     Raises:
         ImportFailed: the attestation has no words, no source, or a day that is still to come.
@@ -124,12 +137,16 @@ class EntryReader:
         channels: Mapping[str, AddressKind],
         attestation: Attestation | None,
         moment: datetime,
+        lists: Mapping[str, int],
+        list_ids: Sequence[int],
     ) -> None:
         self._sheet = sheet
+        self._lists = lists
+        self._list_ids = tuple(list_ids)
         self._country = country.upper()
         self._channels = channels
         self._attestation = attestation
-        self._moment = moment
+        self.moment = moment
         self._has_consent = "consent" in sheet.columns
         self._channels_called = _channels_called(channels)
         if attestation:
@@ -144,33 +161,86 @@ class EntryReader:
         """
         errors: list[RowError] = []
         entry = self._entry(row, errors)
-        if entry.reaches:
+        if entry.reaches and entry.list_ids:
             return entry, errors
-        errors.append(RowError.of(row.number, "", "", BadValue(Problem.NO_ADDRESS)))
+        missing = Problem.NO_LIST if entry.reaches else Problem.NO_ADDRESS
+        errors.append(RowError.of(row.number, "", "", BadValue(missing)))
         return None, errors
 
-    def _entry(self, row: Row, errors: list[RowError]) -> Entry:
+    def about(self, row: Row, errors: list[RowError]) -> tuple[str, str, str]:
+        """Language, area and groups of a row."""
+        return (
+            self._take(row, "language", language_tag, "", errors),
+            self._take(row, "area", text_of("area"), "", errors),
+            self._take(row, "groups", _groups, "", errors),
+        )
+
+    def proof(self, row: Row, errors: list[RowError]) -> tuple[str, str, str]:
+        """The words agreed to, their language, and where that can be looked up, without file and row."""
         said = self._attestation
-        agreed_at, refused_at, proof_errors = self._decided_at(row)
-        wording = self._take(row, "consent_wording", _text("wording"), "", proof_errors)
-        wording_language = self._take(row, "consent_language", language_tag, "", proof_errors)
-        source = self._take(row, "consent_source", _text("source"), "", proof_errors)
-        answer = self._answer(row, errors)
+        wording = self._take(row, "consent_wording", text_of("wording"), "", errors)
+        language = self._take(row, "consent_language", language_tag, "", errors)
+        source = self._take(row, "consent_source", text_of("source"), "", errors)
+        return (
+            wording or (said.wording if said else ""),
+            language or (said.language if said and not wording else ""),
+            source or (said.source if said else ""),
+        )
+
+    def answer(self, row: Row, errors: list[RowError]) -> Answer:
+        """What the row, or the attestation, agrees to."""
+        if self._has_consent:
+            return self._take(row, "consent", self._read_answer, Answer(), errors)
+        if self._attestation is None:
+            return Answer()
+        return Answer(channels=self._attested())
+
+    def decided_at(self, row: Row, errors: list[RowError]) -> tuple[datetime, datetime]:
+        """When a yes and when a no counts from: a day's yes from its beginning, its no until its end."""
+        otherwise = (self.moment, self.moment)
+        if self._attestation:
+            otherwise = (begin(self._attestation.date), self.moment)
+        return self._take(row, "consent_date", self._read_date, otherwise, errors)
+
+    def list_ids(self, row: Row, errors: list[RowError]) -> tuple[int, ...]:
+        """The lists that a row is for: the whole file's, and those it names."""
+        nothing: tuple[int, ...] = ()
+        named = self._take(row, "lists", self._read_lists, nothing, errors)
+        return tuple(dict.fromkeys((*self._list_ids, *named)))
+
+    def reference(self, number: int, source: str) -> str:
+        """Where a decision can be looked up."""
+        place = f"{self._sheet.path.name}, row {number}"
+        return f"{source}; {place}" if source else place
+
+    @property
+    def basis(self) -> str:
+        """Why the city may write to the people of this sheet."""
+        return (self._attestation.basis if self._attestation else Basis.CONSENT).value
+
+    def _entry(self, row: Row, errors: list[RowError]) -> Entry:
+        proof_errors: list[RowError] = []
+        agreed_at, refused_at = self.decided_at(row, proof_errors)
+        wording, wording_language, source = self.proof(row, proof_errors)
+        answer = self.answer(row, errors)
         if proof_errors and not answer.stop:
-            answer = _Answer()  # a yes without proof is none; a no needs none
+            answer = Answer()  # a yes without proof is none; a no needs none
+        name = self._name(row, errors)
+        language, area, groups = self.about(row, errors)
         entry = Entry(
             row=row.number,
-            name=self._name(row, errors),
-            language=self._take(row, "language", language_tag, "", errors),
-            area=self._take(row, "area", _text("area"), "", errors),
-            groups=self._take(row, "groups", _groups, "", errors),
+            name=name,
+            language=language,
+            area=area,
+            groups=groups,
             reaches=self._reaches(row, answer, errors),
             agreed_at=agreed_at,
             refused_at=refused_at,
-            wording=wording or (said.wording if said else ""),
-            wording_language=wording_language or (said.language if said and not wording else ""),
-            reference=self._reference(row, source or (said.source if said else "")),
-            basis=(said.basis if said else Basis.CONSENT).value,
+            wording=wording,
+            wording_language=wording_language,
+            reference=self.reference(row.number, source),
+            basis=self.basis,
+            list_ids=self.list_ids(row, errors),
         )
         errors += proof_errors
         return entry
@@ -189,19 +259,12 @@ class EntryReader:
             return otherwise
 
     def _name(self, row: Row, errors: list[RowError]) -> str:
-        text = _text("name")
+        text = text_of("name")
         whole = self._take(row, "name", text, "", errors)
         if whole:
             return whole
         parts = (self._take(row, name, text, "", errors) for name in ("first_name", "last_name"))
         return " ".join(filter(None, parts))
-
-    def _answer(self, row: Row, errors: list[RowError]) -> _Answer:
-        if self._has_consent:
-            return self._take(row, "consent", self._read_answer, _Answer(), errors)
-        if self._attestation is None:
-            return _Answer()
-        return _Answer(channels=self._attested())
 
     def _attested(self) -> frozenset[str]:
         assert self._attestation
@@ -210,36 +273,35 @@ class EntryReader:
             name for name, kind in self._channels.items() if kind == AddressKind.POSTAL or not only_postal
         )
 
-    def _read_answer(self, raw: str) -> _Answer:
+    def _read_answer(self, raw: str) -> Answer:
         text = clean_line(raw).casefold().strip(" .!")
         if text in _STOP:
-            return _Answer(stop=True)
+            return Answer(stop=True)
         if text in _NO or not text:
-            return _Answer()
+            return Answer()
         if text in _YES:
-            return _Answer(channels=frozenset(self._channels))
+            return Answer(channels=frozenset(self._channels))
         words = [word for word in _BETWEEN_CHANNELS.split(text) if word]
         if not words or not all(word in self._channels_called for word in words):
             raise BadValue(Problem.CONSENT_UNKNOWN)
-        return _Answer(channels=frozenset().union(*(self._channels_called[word] for word in words)))
+        return Answer(channels=frozenset().union(*(self._channels_called[word] for word in words)))
 
-    def _decided_at(self, row: Row) -> tuple[datetime, datetime, list[RowError]]:
-        """When a yes and when a no counts from: a day's yes from its beginning, its no until its end."""
-        errors: list[RowError] = []
-        otherwise = (self._moment, self._moment)
-        if self._attestation:
-            otherwise = (_begin(self._attestation.date), self._moment)
-        agreed_at, refused_at = self._take(row, "consent_date", self._read_date, otherwise, errors)
-        return agreed_at, refused_at, errors
+    def _read_lists(self, raw: str) -> tuple[int, ...]:
+        names = [name for part in _BETWEEN_LISTS.split(raw) if (name := clean_line(part).casefold())]
+        if len(raw) > _LONGEST["lists"]:
+            raise BadValue(Problem.TOO_LONG)
+        if not all(name in self._lists for name in names):
+            raise BadValue(Problem.LIST_UNKNOWN)
+        return tuple(self._lists[name] for name in names)
 
     def _read_date(self, raw: str) -> tuple[datetime, datetime]:
-        found = _date(raw, month_first=self._country in _MONTH_FIRST)
-        first, last = (found, found) if isinstance(found, datetime) else (_begin(found), _end(found))
-        if first > self._moment + timedelta(days=1):
+        found = read_day(raw, country=self._country)
+        first, last = (found, found) if isinstance(found, datetime) else (begin(found), end(found))
+        if first > self.moment + timedelta(days=1):
             raise BadValue(Problem.DATE_IN_FUTURE)
         return first, last
 
-    def _reaches(self, row: Row, answer: _Answer, errors: list[RowError]) -> list[Reach]:
+    def _reaches(self, row: Row, answer: Answer, errors: list[RowError]) -> list[Reach]:
         addresses: dict[AddressKind, Address | None] = {}
         reaches = []
         for channel, kind in self._channels.items():
@@ -274,10 +336,6 @@ class EntryReader:
             errors.append(RowError.of(row.number, self._sheet.columns[name], cells[name], problem))
             return None
 
-    def _reference(self, row: Row, source: str) -> str:
-        place = f"{self._sheet.path.name}, row {row.number}"
-        return f"{source}; {place}" if source else place
-
 
 def _check_attestation(attestation: Attestation, moment: datetime, *, has_consent: bool) -> None:
     if not attestation.wording.strip() or not attestation.source.strip():
@@ -286,7 +344,7 @@ def _check_attestation(attestation: Attestation, moment: datetime, *, has_consen
             "The attestation lacks the words residents agreed to, or where that is kept.",
             "Give both.",
         )
-    if _begin(attestation.date) > moment + timedelta(days=1):
+    if begin(attestation.date) > moment + timedelta(days=1):
         raise ImportFailed(
             SheetProblem.ATTESTATION,
             "The attestation's day is still to come.",
@@ -309,7 +367,9 @@ def _channels_called(channels: Mapping[str, AddressKind]) -> dict[str, frozenset
     return called | {name.casefold(): frozenset({name}) for name in channels}
 
 
-def _text(what: str) -> Callable[[str], str]:
+def text_of(what: str) -> Callable[[str], str]:
+    """What makes one clean line of a cell, and refuses one that is far too long."""
+
     def convert(raw: str) -> str:
         text = clean_line(raw)
         if len(text) > _LONGEST[what]:
@@ -324,38 +384,3 @@ def _groups(raw: str) -> str:
         raise BadValue(Problem.TOO_LONG)
     names = {clean_line(part).casefold() for part in _BETWEEN_GROUPS.split(raw)} - {""}
     return f"|{'|'.join(sorted(names))}|" if names else ""
-
-
-def _date(raw: str, *, month_first: bool) -> date | datetime:
-    """A day, or a moment where the time is given, as ISO 8601 or as the country writes days in numbers."""
-    found = _iso(raw) or _written(raw, "%m/%d/%Y" if month_first else "%d/%m/%Y") or _written(raw, "%d.%m.%Y")
-    if found is None or found.year < _OLDEST.year:
-        raise BadValue(Problem.DATE_UNKNOWN)
-    return found
-
-
-def _iso(raw: str) -> date | datetime | None:
-    try:
-        return date.fromisoformat(raw)
-    except ValueError:
-        pass
-    try:
-        moment = datetime.fromisoformat(raw)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _written(raw: str, form: str) -> date | None:
-    try:
-        return datetime.strptime(raw, form).replace(tzinfo=UTC).date()
-    except ValueError:
-        return None
-
-
-def _begin(day: date) -> datetime:
-    return datetime.combine(day, time.min, tzinfo=UTC)
-
-
-def _end(day: date) -> datetime:
-    return datetime.combine(day, time.max, tzinfo=UTC)

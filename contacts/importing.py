@@ -1,31 +1,43 @@
-"""Lists from spreadsheets: a CSV file becomes contacts, addresses and consent, all of it or nothing.
+"""Lists from spreadsheets: a CSV file or a workbook becomes contacts, addresses and consent, all of it or nothing.
 
-The file is read as a stream and written in chunks, in one transaction, which the caller commits. What the
-city already knows wins, see `contacts.merging` (R32).
+The file is read through once before anything is written, so that a broken one leaves nothing behind. Then it is
+read as a stream and written in chunks; each chunk is a transaction that also notes how far it is. An error
+undoes the whole import; after a crash the same command goes on where it stopped. What the city already knows
+wins, see `contacts.merging` (R32).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from sqlmodel import Session
+from sqlalchemy import select
+from sqlmodel import Session, col
 
 from channels.contract import AddressKind
-from contacts import lists
+from contacts import lists, runs
 from contacts.bulk import hold_imports
-from contacts.columns import now
+from contacts.chunks import Seen
 from contacts.entries import Attestation, Entry, EntryReader
-from contacts.merging import ImportReport, Merger
+from contacts.merging import Merger, Scope
+from contacts.models import Endpoint, EndpointState, ImportRun, ImportState, ListKind
+from contacts.plain import Plain, PlainReader
+from contacts.previews import Preview, preview
+from contacts.reports import WRITTEN, ImportReport
 from contacts.sheets import RowError, Sheet, open_sheet, safe_cell, write_errors
+from contacts.staging import Stager, alone
+from contacts.undoing import Undone, undo
 from contacts.values import ImportFailed, SheetProblem
 
 __all__ = [
-    "Attestation", "ImportFailed", "ImportReport", "NoConsent", "RowError", "import_contacts", "safe_cell",
-    "write_errors",
+    "Attestation", "ImportFailed", "ImportReport", "NoConsent", "NoList", "Preview", "RowError", "Undone",
+    "import_contacts", "preview", "runs", "safe_cell", "undo", "write_errors",
 ]  # fmt: skip
 
-CHUNK = 500  # rows
+CHUNK = 5000  # rows in a transaction
+MERGED = 500  # of these merged at a time
 MOST_ERRORS = 10_000  # kept in the report; `on_error` gets them all
 KINDS: Mapping[str, AddressKind] = {
     "sms": AddressKind.PHONE,
@@ -46,11 +58,22 @@ class NoConsent(ImportFailed):
         )
 
 
+class NoList(ImportFailed):
+    """Neither the sheet nor a person says which list the residents are for."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            SheetProblem.NO_LIST,
+            "Nothing says which list these residents are for.",
+            "Name it with --list NAME, or add a column lists with the names of lists that are there.",
+        )
+
+
 def import_contacts(
     session: Session,
     path: Path,
     *,
-    list_name: str,
+    list_name: str | Sequence[str] = (),
     country: str,
     actor: str,
     attestation: Attestation | None = None,
@@ -61,95 +84,301 @@ def import_contacts(
     on_error: Callable[[RowError], None] | None = None,
     encoding: str | None = None,
     delimiter: str | None = None,
+    sheet_name: str | None = None,
+    mapping: Mapping[str, str] | None = None,
+    proof_key: bytes = b"",
 ) -> ImportReport:
-    """Import a CSV file in the session's transaction. Nothing is committed; any failure rolls all of it back.
+    """Import a CSV file or a workbook. Commits as it goes; any failure takes all of it back.
+
+    Called again with the same bytes and options after a crash, it goes on where it was.
 
     Args:
         session: one that may write, with nothing pending.
         path: the file.
-        list_name: the list to put the contacts on; made if there is none.
+        list_name: the list, or lists, to put all contacts on; made if there are none. A column `lists` names
+            further ones, which must be there.
         country: the city's, ISO 3166-1 alpha-2.
         actor: who imports, for the consent ledger.
         attestation: stands for a consent column where there is none.
         channels: how addresses are written on each channel.
         language: of new contacts whose row names none, BCP 47.
-        dry_run: do everything, then roll back.
+        dry_run: do everything in one transaction, then roll it back.
         progress: called after each chunk with how many bytes of the file are done.
         on_error: called with each error in a row.
-        encoding: Python's name of the file's encoding; found out if None.
+        encoding: Python's name of a CSV file's encoding; found out if None.
         delimiter: between cells; found out if None.
+        sheet_name: which sheet of a workbook; the first if None.
+        mapping: what some columns are, see `contacts.headers.columns`.
+        proof_key: the city's secret, by which the addresses of erased contacts are known again.
 
     Raises:
         NoConsent: no consent column and no attestation.
+        NoList: no list was named, and no column names one.
         ImportFailed: the file as a whole cannot be taken.
         contacts.lists.BadListName: no list can have this name.
+        ValueError: contacts were erased, and there is no proof key.
     """
-    sheet = open_sheet(path, encoding=encoding, delimiter=delimiter)
-    if "consent" not in sheet.columns and attestation is None:
+    sheet = open_sheet(path, encoding=encoding, delimiter=delimiter, sheet_name=sheet_name, mapping=mapping)
+    names = [lists.clean_name(each) for each in ([list_name] if isinstance(list_name, str) else list_name)]
+    if not names and "lists" not in sheet.columns:
+        raise NoList
+    if "consent" not in sheet.columns and attestation is None and not _only_exclusions(session, names):
         raise NoConsent
-    moment = now()
-    reader = EntryReader(sheet, country=country, channels=channels, attestation=attestation, moment=moment)
-    report = _new_report(sheet, lists.clean_name(list_name), dry_run=dry_run)
+    options: dict[str, Any] = {
+        "lists": names, "country": country.upper(), "language": language, "attestation": str(attestation),
+        "channels": dict(channels), "encoding": sheet.encoding, "delimiter": sheet.delimiter,
+        "sheet": sheet.sheet_name, "columns": sheet.columns, "places": sheet.places,
+    }  # fmt: skip
+    how = _How(
+        country=country, actor=actor, attestation=attestation, channels=channels, language=language,
+        proof_key=_needed_key(session, proof_key), progress=progress or _tell_nobody,
+        on_error=on_error or _tell_nobody,
+    )  # fmt: skip
+    report = _new_report(sheet, names, dry_run=dry_run)
+    if dry_run:
+        return _try_out(session, sheet, names, how, report)
+    for _ in sheet.records():  # to its end, so that a broken file is refused before anything is written
+        pass
+    run = _begin_or_go_on(session, sheet, names, options, how)
+    report.import_id, report.resumed_at = run.id, run.rows_done
+    _import(session, sheet, run, how, report)
+    return report
+
+
+@dataclass(frozen=True, slots=True)
+class _How:
+    """The arguments of `import_contacts` that the steps pass on."""
+
+    country: str
+    actor: str
+    attestation: Attestation | None
+    channels: Mapping[str, AddressKind]
+    language: str
+    proof_key: bytes
+    progress: Callable[[int], None]
+    on_error: Callable[[RowError], None]
+
+
+def _try_out(
+    session: Session, sheet: Sheet, names: Sequence[str], how: _How, report: ImportReport
+) -> ImportReport:
+    """All of the import in one transaction that is rolled back."""
     try:
         hold_imports(session)
-        listed = lists.get_or_create(session, list_name)
-        merger = Merger(session, listed.id or 0, report, actor=actor, language=language, moment=moment)
-        for done, chunk in _chunks(_entries(sheet, reader, report, on_error)):
-            merger.write(chunk)
-            if progress:
-                progress(sheet.size * min(done, sheet.lines) // sheet.lines)
-    except BaseException:
-        session.rollback()
-        raise
-    if dry_run:
+        list_ids = _list_ids(session, names)
+        run = ImportRun(list_id=0, file_name="", digest="", actor="", options={"list_ids": list_ids})
+        for done in _Writing(session, sheet, run, how, report).chunks():
+            how.progress(_bytes(sheet, done))
+    finally:
         session.rollback()
     return report
 
 
-def _new_report(sheet: Sheet, list_name: str, *, dry_run: bool) -> ImportReport:
+def _begin_or_go_on(
+    session: Session, sheet: Sheet, names: Sequence[str], options: Mapping[str, Any], how: _How
+) -> ImportRun:
+    """The import of this file that was broken off, or a new one, committed."""
+    try:
+        digest = runs.digest(sheet.path, options)
+        hold_imports(session)
+        run = runs.broken_off(session, digest)
+        if run is not None and run.state == ImportState.UNDOING:
+            undo(session, run.id or 0, actor=how.actor)
+            hold_imports(session)
+            run = None
+        if run is None:
+            found = _list_ids(session, names)
+            run = runs.begin(
+                session, sheet.path, digest=digest, list_id=(found or _any_list(session))[0],
+                options={**options, "list_ids": found}, actor=how.actor,
+            )  # fmt: skip
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+    return run
+
+
+def _import(session: Session, sheet: Sheet, run: ImportRun, how: _How, report: ImportReport) -> None:
+    """Write what is left of a sheet, chunk by chunk; take all of it back where that fails."""
+    run_id, before = run.id or 0, run.rows_done
+    for name in WRITTEN if run.rows_done else ():
+        setattr(report, name, run.counts.get(name, 0))
+    try:
+        writing = _Writing(session, sheet, run, how, report)
+        session.rollback()  # it only looked; a chunk's transaction begins when the chunk has been read
+        for done in writing.chunks():
+            runs.advance(session, run_id, before=before, done=done, counts=report.counts())
+            session.commit()
+            before = done
+            how.progress(_bytes(sheet, done))
+        hold_imports(session)
+        runs.advance(session, run_id, before=before, done=before, counts=report.counts(), ended=True)
+        session.commit()
+    except runs.RunTakenOver:
+        session.rollback()
+        raise
+    except BaseException:
+        session.rollback()
+        undo(session, run_id, actor=how.actor)
+        raise
+
+
+class _Writing:
+    """Reads a sheet and writes its rows: the plain ones by whole chunks, the others one by one."""
+
+    def __init__(
+        self, session: Session, sheet: Sheet, run: ImportRun, how: _How, report: ImportReport
+    ) -> None:
+        self._session = session
+        self._sheet = sheet
+        self._report = report
+        self._how = how
+        self._skip = run.rows_done
+        self._seen = runs.seen_before(session, run.id) if run.id and run.rows_done else Seen()
+        moment = run.created_at
+        known = lists.every(session)
+        self._reader = EntryReader(
+            sheet, country=how.country, channels=how.channels, attestation=how.attestation, moment=moment,
+            lists={each.name.casefold(): each.id or 0 for each in known}, list_ids=run.options["list_ids"],
+        )  # fmt: skip
+        self._plain = PlainReader(sheet, self._reader, country=how.country, channels=how.channels)
+        scope = Scope(
+            actor=how.actor,
+            language=how.language,
+            moment=moment,
+            import_id=run.id,
+            exclusions=frozenset(each.id or 0 for each in known if each.kind == ListKind.EXCLUSION),
+            proof_key=how.proof_key,
+        )
+        self._merger = Merger(session, report, scope, self._seen)
+        plain_channels = {name: how.channels[name] for name in self._plain.channels}
+        self._stager = Stager(session, report, scope, channels=plain_channels, basis=self._reader.basis)
+
+    def chunks(self) -> Iterator[int]:
+        """Write chunk after chunk, each in the transaction that the caller ends; yields its last row."""
+        rows: list[tuple[list[str], Plain | None, Entry | None]] = []
+        number = count = 0
+        for number, cells in self._sheet.records():
+            read = self._read(number, cells)
+            if read is None:
+                continue
+            count += 1
+            if number > self._skip:
+                rows.append(read)
+            if count % CHUNK == 0 and number > self._skip:
+                self._write(rows)
+                rows = []
+                yield number
+        if number > self._skip and count % CHUNK:
+            self._write(rows)
+            yield number
+
+    def _read(
+        self, number: int, cells: list[str] | RowError
+    ) -> tuple[list[str], Plain | None, Entry | None] | None:
+        """What a row says; None where it is blank."""
+        if isinstance(cells, RowError):
+            self._note([cells], rejected=True)
+            return [], None, None
+        plain = self._plain.read(number, cells)
+        if plain is not None:
+            self._report.rows += 1
+            return cells, plain, None
+        if not any(map(str.strip, cells)):
+            return None
+        row = self._sheet.row(number, cells)
+        if isinstance(row, RowError):
+            self._note([row], rejected=True)
+            return [], None, None
+        entry, errors = self._reader.read(row)
+        self._note(errors, rejected=entry is None)
+        return [], None, entry
+
+    def _note(self, errors: Sequence[RowError], *, rejected: bool) -> None:
+        report = self._report
+        report.rows += 1
+        report.rejected += rejected
+        report.error_count += len(errors)
+        report.errors += errors[: MOST_ERRORS - len(report.errors)]
+        for error in errors:
+            self._how.on_error(error)
+
+    def _write(self, rows: Sequence[tuple[list[str], Plain | None, Entry | None]]) -> None:
+        hold_imports(self._session)
+        slow = set(range(len(rows)))
+        staged = sorted(alone((n, _keys(plain, entry)) for n, (_, plain, entry) in enumerate(rows)))
+        staged = [n for n in staged if rows[n][1] is not None]
+        left, made = self._stager.write([row for n in staged if (row := rows[n][1])], self._plain.lists)
+        slow -= {n for place, n in enumerate(staged) if place not in left}
+        entries = [entry for n in sorted(slow) if (entry := self._entry(rows[n]))]
+        for start in range(0, len(entries), MERGED):
+            self._merger.write(entries[start : start + MERGED])
+        for number in made:
+            self._seen.add(number)
+
+    def _entry(self, row: tuple[list[str], Plain | None, Entry | None]) -> Entry | None:
+        """The entry of a row, which for a plain one is read now."""
+        cells, plain, entry = row
+        if plain is None:
+            return entry
+        long_way = self._sheet.row(plain.row, cells)
+        return None if isinstance(long_way, RowError) else self._reader.read(long_way)[0]
+
+
+def _keys(plain: Plain | None, entry: Entry | None) -> Sequence[str]:
+    """What two rows of a chunk may not share to be written apart."""
+    if plain is not None:
+        return [key for key in (plain.phone, plain.mail_key) if key]
+    return list({reach.key for reach in entry.reaches}) if entry else ()
+
+
+def _only_exclusions(session: Session, names: Sequence[str]) -> bool:
+    """Whether the contacts are only to be left out of dispatches, which needs nobody's consent."""
+    kinds = {each.name.casefold(): each.kind for each in lists.every(session)}
+    return bool(names) and all(kinds.get(name.casefold()) == ListKind.EXCLUSION for name in names)
+
+
+def _any_list(session: Session) -> list[int]:
+    """For the record of an import whose rows name their lists themselves."""
+    found = [each.id or 0 for each in lists.every(session)]
+    if not found:
+        raise NoList
+    return found
+
+
+def _list_ids(session: Session, names: Sequence[str]) -> list[int]:
+    return list(dict.fromkeys(lists.get_or_create(session, name).id or 0 for name in names))
+
+
+def _needed_key(session: Session, proof_key: bytes) -> bytes:
+    """The key where anybody was erased; empty where nobody was, so that nothing is computed."""
+    query = select(col(Endpoint.id)).where(col(Endpoint.state) == EndpointState.ERASED.value).limit(1)
+    if session.execute(query).first() is None:
+        return b""
+    if not proof_key:
+        raise ValueError(
+            "Contacts were erased here; without proof_key their opt-outs would not be known again."
+        )
+    return proof_key
+
+
+def _new_report(sheet: Sheet, names: Sequence[str], *, dry_run: bool) -> ImportReport:
     return ImportReport(
         file=sheet.path.name,
-        list_name=list_name,
+        list_name=", ".join(names),
         encoding=sheet.encoding,
         delimiter=sheet.delimiter,
         columns=sheet.columns,
         ignored_columns=list(sheet.ignored),
         dry_run=dry_run,
+        sheet_name=sheet.sheet_name,
     )
 
 
-def _entries(
-    sheet: Sheet, reader: EntryReader, report: ImportReport, on_error: Callable[[RowError], None] | None
-) -> Iterator[tuple[int, Entry | None]]:
-    """Each row's number and what it says; the errors go into the report."""
-    tell = on_error or _tell_nobody
-    for row in sheet.rows():
-        report.rows += 1
-        if isinstance(row, RowError):
-            number, entry, errors = row.row, None, [row]
-        else:
-            number, (entry, errors) = row.number, reader.read(row)
-        report.rejected += entry is None
-        report.error_count += len(errors)
-        report.errors += errors[: MOST_ERRORS - len(report.errors)]
-        for error in errors:
-            tell(error)
-        yield number, entry
+def _bytes(sheet: Sheet, done: int) -> int:
+    return sheet.size * min(done, sheet.lines) // max(sheet.lines, 1)
 
 
-def _tell_nobody(_error: RowError) -> None:
+def _tell_nobody(_what: Any) -> None:
     pass
-
-
-def _chunks(entries: Iterable[tuple[int, Entry | None]]) -> Iterator[tuple[int, list[Entry]]]:
-    """The entries in chunks, each with the number of the last row it took."""
-    chunk: list[Entry] = []
-    number = seen = 0
-    for seen, (number, entry) in enumerate(entries, 1):
-        if entry:
-            chunk.append(entry)
-        if seen % CHUNK == 0:
-            yield number, chunk
-            chunk = []
-    if seen % CHUNK:
-        yield number, chunk

@@ -130,7 +130,7 @@ class ConsentEvent(SQLModel, table=True):
 class Subscription(SQLModel, table=True):
     """The present state of one endpoint on one list: the last word of its consent events."""
 
-    __table_args__ = (Index("ix_subscription_endpoint", "endpoint_id", "active"),)
+    __table_args__ = (Index("ix_subscription_endpoint", "endpoint_id", "active", "list_id", "basis"),)
 
     list_id: int = Field(foreign_key="contact_list.id", primary_key=True)
     endpoint_id: int = Field(foreign_key="endpoint.id", primary_key=True)
@@ -167,6 +167,7 @@ class ImportState(StrEnum):
 
     RUNNING = "running"  # or broken off: the same file goes on where it stopped
     DONE = "done"
+    UNDOING = "undoing"  # begun; whatever happens, it is to be finished
     UNDONE = "undone"
 
 
