@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from channels.contract import ApprovedText, CannotCompose, Channel, City, Rendering
-from notify.statements import Statement, Text, source_hash
+from notify.statements import Statement, Text, source_hash, written_in
 
 
 class Renderer:
@@ -40,6 +40,7 @@ class Renderer:
         return found
 
     def _approved(self, statement: Statement, text: Text, language: str) -> ApprovedText:
+        language = written_in(language)
         url = f"{self._city.public_url}/s/{statement.slug}/{language}" if self._city.public_url else ""
         return ApprovedText(
             reference=statement.reference,

@@ -125,9 +125,17 @@ class SendingSettings(BaseModel):
 class TranslationSettings(BaseModel):
     """How translations are made and approved."""
 
+    model_config = ConfigDict(extra="forbid")
+
     two_people: bool = Field(
         default=False, description="Nobody approves a sentence that they were the last to edit."
     )
+    # What readers of a language get whose translation is not approved: nothing ("hold", the rule), the source
+    # with a notice in their language ("notice"), or that and the text in another language ("both fr").
+    missing: dict[
+        Annotated[str, AfterValidator(_tag)],
+        Annotated[str, Field(pattern=r"^(hold|notice|both [A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*)$")],
+    ] = Field(default_factory=dict)
 
 
 class ApiSettings(BaseModel):

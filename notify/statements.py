@@ -11,7 +11,7 @@ import json
 import re
 import secrets
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -27,7 +27,7 @@ from channels.contract import Action
 from contacts.columns import Moment, now
 from notify import audit
 from notify.staff import Deed, Staff, StaffError
-from templates import front_matter, phrases
+from templates import direction, front_matter, language_name, phrases
 
 
 class Kind(StrEnum):
@@ -55,6 +55,8 @@ class Origin(StrEnum):
     MACHINE = "machine"
     HUMAN = "human"
 
+
+_FOR_READERS_OF = "-x-"
 
 TITLE_MAX, SHORT_MAX, BODY_MAX, ACTIONS_MAX, LABEL_MAX = (
     200,
@@ -354,13 +356,23 @@ def edit(session: Session, statement: Statement, text: Text, editor: Staff) -> N
     audit.record(session, editor.email, "statement.edit", _subject(statement), revision=statement.revision)
 
 
-def submit(session: Session, statement: Statement, actor: str) -> None:
+def submit(
+    session: Session, statement: Statement, actor: str, missing: Mapping[str, str] | None = None
+) -> None:
     """Hand a draft over for approval.
+
+    Args:
+        session: an open session that may write.
+        statement: a draft.
+        actor: who hands it over.
+        missing: for languages, what their readers get without an approved translation: "hold" (nothing),
+            "notice" (the source, with a notice in their language), or "both fr" (that, and the French text).
 
     Raises:
         StatementError: it is no draft.
     """
     _move(statement, {State.DRAFT}, State.REVIEW)
+    statement.missing = dict(missing or {})
     session.add(statement)
     audit.record(session, actor, "statement.submit", _subject(statement), revision=statement.revision)
 
@@ -458,7 +470,57 @@ def ready_texts(session: Session, statement: Statement) -> dict[str, Text]:
     for translation in translations(session, statement):
         if translation.approved_at is not None and translation.source_hash == made_from:
             texts.setdefault(translation.language, translation.text())
-    return texts
+    return texts | _stand_ins(statement, texts)
+
+
+def stand_in(source_language: str, language: str) -> str:
+    """The tag of what readers of a language without a translation get: the source, with a notice in theirs.
+
+    A private-use tag (RFC 5646, section 2.2.7): "en-x-so" is English, for readers of Somali.
+    """
+    return f"{source_language}{_FOR_READERS_OF}{language}"
+
+
+def written_in(tag: str) -> str:
+    """The language that a text is written in: a stand-in's is the source's."""
+    return tag.partition(_FOR_READERS_OF)[0]
+
+
+def reader_of(tag: str) -> str:
+    """The language whose readers a stand-in is for."""
+    return tag.partition(_FOR_READERS_OF)[2]
+
+
+def is_stand_in(tag: str) -> bool:
+    """Whether a text stands in for a missing translation."""
+    return _FOR_READERS_OF in tag
+
+
+def _stand_ins(statement: Statement, texts: dict[str, Text]) -> dict[str, Text]:
+    """What the city chose for languages without an approved text; for `hold`, which is the rule, nothing."""
+    found = {}
+    for language, policy in sorted(statement.missing.items()):
+        way, _, other = policy.partition(" ")
+        if language not in texts and way in {"notice", "both"}:
+            shown = [texts[statement.source_language], *([texts[other]] if other in texts else [])]
+            found[stand_in(statement.source_language, language)] = _noticed(
+                statement.source_language, language, shown
+            )
+    return found
+
+
+def _noticed(source_language: str, language: str, shown: list[Text]) -> Text:
+    """Texts one after the other, a notice in the reader's language first."""
+    notice = phrases(language)["untranslated"].format(language=language_name(source_language, language))
+    if direction(language) != direction(source_language):
+        mark = "\u2067" if direction(language) == "rtl" else "\u2066"
+        notice = f"{mark}{notice}\u2069"  # an isolate: the notice runs its own way (UAX 9)
+    return Text(
+        shown[0].title,
+        " ".join([notice, *(text.short for text in shown)]),
+        "\n\n---\n\n".join([notice, *(text.body for text in shown)]),
+        shown[0].actions,
+    )
 
 
 def content_hash(statement: Statement, texts: dict[str, Text]) -> str:

@@ -32,13 +32,13 @@ def translation_list(statement_id: int, as_json: bool = JSON) -> None:
         return put_json(rows)
     table(
         f"Translations of statement {statement_id}",
-        ["language", "from", "may leave", "sentences approved", "title", "findings"],
+        ["language", "from", "may leave", "done", "title", "findings"],
         [
             (
                 each["language"],
                 each["engine"] or each["origin"],
                 _may_leave(each),
-                f"{each['sentences_approved']} of {each['sentences']}",
+                f"{each['sentences_approved']}/{each['sentences']}",
                 each["title"],
                 len(each["findings"]),
             )

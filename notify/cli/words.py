@@ -13,7 +13,8 @@ from notify.cli.acting import acting, actor, ask_again, hub, read_text
 from notify.cli.output import AS, JSON, YES, Refused, confirm, console, good, put_json, say, table
 from notify.dispatch import control
 from notify.staff import Deed, Staff, find
-from notify.statements import Statement, StatementError
+from notify.statements import Statement, StatementError, Text
+from notify.translation import serving
 from templates import language_name, playbook_files
 
 playbook = typer.Typer(no_args_is_help=True, help="Statements written before they are needed.")
@@ -262,6 +263,10 @@ def _statement(session: Session, found: Statement) -> dict[str, Any]:
         "held": [
             each.language for each in statements.translations(session, found) if each.language not in texts
         ],
+        "coverage": [
+            {"language": each.language, "people": each.people, "text": each.text}
+            for each in serving.coverage(session, texts)
+        ],
         "content_hash": current,
         "approved_by": session.get_one(Staff, signed.staff_id).email if signed else None,
         "approved_at": signed.at if signed else None,
@@ -273,10 +278,13 @@ def statement_submit(statement_id: int, as_: str | None = AS) -> None:
     """Hand a draft over for approval, once it fits every channel that is on."""
     with hub().database.session() as session:
         found = statements.find(session, statement_id)
+        statements.submit(
+            session, found, actor(session, as_, Deed.DRAFT), missing=hub().settings.translation.missing
+        )
         texts = statements.ready_texts(session, found)
         if problems := hub().renderer.problems(found, texts, hub().channels.values()):
             raise StatementError(*problems)
-        statements.submit(session, found, actor(session, as_, Deed.DRAFT))
+        _tell_coverage(session, texts)
         session.commit()
     good(f"{found.reference} waits for approval by somebody else.")
     say(f"notify statement approve {found.id} --as EMAIL")
@@ -298,6 +306,8 @@ def statement_approve(
         texts = statements.ready_texts(session, found)
         if problems := hub().renderer.problems(found, texts, hub().channels.values()):
             raise StatementError(*problems)
+        if not as_json:
+            _tell_coverage(session, texts)
         confirm(f"Sign {found.reference} ({', '.join(sorted(texts))}) as {approver.email}?", yes=yes)
         ask_again(approver)
         signed = statements.approve(session, found, approver)
@@ -312,6 +322,16 @@ def statement_approve(
         )
     good(f"{found.reference} is approved in {signed.languages.replace(' ', ', ')}.")
     return None
+
+
+def _tell_coverage(session: Session, texts: dict[str, Text]) -> None:
+    """Who will read what, in people, before anybody signs."""
+    rows = [
+        (language_name(each.language, "en"), each.people, each.said)
+        for each in serving.coverage(session, texts)
+    ]
+    if rows:
+        table("Who gets which text", ["they read", "people", "they get"], rows)
 
 
 @statement.command("withdraw")

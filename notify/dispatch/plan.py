@@ -8,20 +8,24 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import case, func, insert, literal, select
+from sqlalchemy import Select, func, insert, literal, select
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
-from sqlmodel import select as select_rows
 
 from channels.contract import Channel, Rendering
-from contacts import audience
+from contacts import audience, filters, lists, segments
+from contacts.audience import Audience
 from contacts.columns import now
-from contacts.models import ContactList, Endpoint
+from contacts.filters import FilterError
+from contacts.models import Endpoint
 from notify import audit, statements
 from notify.dispatch.models import Batch, BatchState, Delivery, DeliveryState, Dispatch, DispatchState
 from notify.rendering import Renderer
 from notify.statements import Kind, Statement, Text
-from notify.translation.codes import best_match
+from notify.translation.serving import text_for
+
+SEGMENT = "segment:"  # before a segment's name, where a list's could stand
+EVERYBODY = "all"
 
 
 class DispatchError(ValueError):
@@ -33,13 +37,31 @@ class Order:
     """What is asked for."""
 
     statement_id: int
-    list_name: str | None  # None: everybody
+    list_name: str | None  # a list, or "segment:NAME"; None: everybody
     channels: tuple[str, ...]
     actor: str
     starts_at: datetime | None = None
     urgent_reason: str = ""  # an override of quiet hours, with its reason
     again: bool = False
     window: timedelta = timedelta(hours=24)
+    excluded: tuple[str, ...] = ()  # lists whose people are left out
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Whom a dispatch is for, as it is kept with the dispatch.
+
+    Attributes:
+        list_id: those on a list; None is everybody, or a segment.
+        segment: the segment's name, for people.
+        filter: its filter as it is now, with its lists looked up.
+        excluded: lists whose people are left out.
+    """
+
+    list_id: int | None = None
+    segment: str = ""
+    filter: str = ""
+    excluded: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +107,15 @@ def plan(session: Session, order: Order, channels: Mapping[str, Channel], render
     texts = statements.require_approved(session, order.statement_id)
     statement = statements.find(session, order.statement_id)
     chosen = _channels(order.channels, channels)
+    meant = target(session, order.list_name, order.excluded)
     _refuse_what_does_not_fit(statement, texts, chosen, renderer)
     dispatch = Dispatch(
         statement_id=order.statement_id,
         revision=statement.revision,
-        list_id=list_id(session, order.list_name),
+        list_id=meant.list_id,
+        segment=meant.segment,
+        filter=meant.filter,
+        excluded=list(meant.excluded),
         channels=" ".join(chosen),
         urgent=statement.kind == Kind.CRISIS or bool(order.urgent_reason),
         urgent_reason=order.urgent_reason or ("crisis" if statement.kind == Kind.CRISIS else ""),
@@ -105,8 +131,8 @@ def plan(session: Session, order: Order, channels: Mapping[str, Channel], render
         fill(session, dispatch, chosen)
     audit.record(
         session, order.actor, "dispatch.plan", f"dispatch {dispatch.id}",
-        statement=order.statement_id, list=order.list_name or "all", channels=dispatch.channels,
-        audience=dispatch.audience, urgent_reason=dispatch.urgent_reason,
+        statement=order.statement_id, list=order.list_name or EVERYBODY, except_=", ".join(order.excluded),
+        channels=dispatch.channels, audience=dispatch.audience, urgent_reason=dispatch.urgent_reason,
     )  # fmt: skip
     return dispatch
 
@@ -118,16 +144,15 @@ def fill(session: Session, dispatch: Dispatch, channels: Mapping[str, Channel]) 
         NotApproved: the statement is not approved as it is now.
     """
     texts = statements.require_approved(session, dispatch.statement_id)
-    language = _language_map(session, dispatch.list_id, texts)
+    wanted = audience_of(dispatch)
+    language = _language_map(session, texts)
     before = _others(session, dispatch)
     for name, channel in channels.items():
         had = before(name) if before else None
-        rows = audience.candidates(
-            name, dispatch.list_id, language, per_household=channel.per_household, already=had
-        )
-        _insert(session, dispatch, name, rows, channel.batch_size)
+        rows = audience.candidates(name, wanted, language, per_household=channel.per_household, already=had)
+        _insert(session, dispatch, name, rows, channel)
         _make_batches(session, dispatch, name)
-    _insert(session, dispatch, "", audience.without_address(list(channels), dispatch.list_id), 1)
+    _insert(session, dispatch, "", audience.without_address(list(channels), wanted), None)
     dispatch.audience = session.execute(
         select(func.count()).select_from(Delivery).where(col(Delivery.dispatch_id) == dispatch.id)
     ).scalar_one()
@@ -200,18 +225,48 @@ def _channels(names: Iterable[str], on: Mapping[str, Channel]) -> dict[str, Chan
     return chosen
 
 
-def list_id(session: Session, name: str | None) -> int | None:
-    """The number of a list; None is everybody.
+def audience_of(dispatch: Any) -> Audience:
+    """The audience that a dispatch keeps; a row of its columns will do.
 
     Raises:
-        DispatchError: there is no such list.
+        FilterError: the filter is damaged.
     """
-    if name is None:
-        return None
-    found = session.exec(select_rows(ContactList).where(ContactList.name == name)).first()
-    if found is None:
-        known = ", ".join(session.exec(select_rows(ContactList.name))) or "none yet"
-        raise DispatchError(f"There is no list {name!r}. Lists are: {known}; `all` is everybody.")
+    return Audience.kept(dispatch.list_id, dispatch.filter, dispatch.excluded)
+
+
+def target(session: Session, to: str | None, except_: Iterable[str] = ()) -> Target:
+    """Whom words like these mean, now.
+
+    Args:
+        session: may read.
+        to: a list's name, "segment:NAME", or None or "all" for everybody.
+        except_: the names of lists whose people are left out.
+
+    Raises:
+        DispatchError: there is no such list or segment, or the segment's filter cannot be asked.
+    """
+    excluded = tuple(sorted({_list_id(session, name) for name in except_}))
+    if to is None or to == EVERYBODY:
+        return Target(excluded=excluded)
+    if not to.startswith(SEGMENT):
+        return Target(_list_id(session, to), excluded=excluded)
+    try:
+        found = segments.find(session, to.removeprefix(SEGMENT))
+        tree = segments.looked_up(session, found.expression)
+    except (segments.UnknownSegment, FilterError) as error:
+        raise DispatchError(str(error)) from None
+    return Target(segment=found.name, filter=filters.show(tree), excluded=excluded)
+
+
+def _list_id(session: Session, name: str) -> int:
+    try:
+        found = lists.by_name(session, name)
+    except lists.UnknownList:
+        known = ", ".join(each.name for each in lists.every(session)) or "none yet"
+        raise DispatchError(
+            f"There is no list {name!r}. Lists are: {known}; `{EVERYBODY}` is everybody, {SEGMENT}NAME a segment."
+        ) from None
+    assert found.id is not None
     return found.id
 
 
@@ -222,9 +277,9 @@ def _refuse_what_does_not_fit(
         raise DispatchError("\n".join(problems))
 
 
-def _language_map(session: Session, list_id: int | None, texts: Mapping[str, Text]) -> dict[str, str]:
-    """The statement's language for each language that residents in the audience read."""
-    matches = {wanted: best_match(wanted, list(texts)) for wanted in audience.languages(session, list_id)}
+def _language_map(session: Session, texts: Mapping[str, Text]) -> dict[str, str]:
+    """The statement's language for each language that residents read."""
+    matches = {wanted: text_for(wanted, texts) for wanted in audience.languages(session)}
     return {wanted: found for wanted, found in matches.items() if found}
 
 
@@ -259,23 +314,30 @@ def _others(session: Session, dispatch: Dispatch) -> Any:
     return had
 
 
-def _insert(session: Session, dispatch: Dispatch, channel: str, rows: Any, batch_size: int) -> None:
-    found = rows.subquery()
-    left_out = found.c.reason.is_not(None)
-    place = func.row_number().over(partition_by=left_out, order_by=[found.c.language, found.c.endpoint_id])
-    batch = case((left_out, 0), else_=(place - 1) // batch_size + 1)
-    chosen = select(
-        literal(dispatch.id).label("dispatch_id"),
-        literal(channel).label("channel"),
-        batch.label("batch"),
-        found.c.contact_id,
-        found.c.endpoint_id,
+def _insert(
+    session: Session, dispatch: Dispatch, channel: str, rows: Select[Any], sender: Channel | None
+) -> None:
+    """The rows of one channel, in one statement: those to go by batches, and those left out."""
+    # Reasons are costly to find, so they are found once.
+    found = rows.cte("found", nesting=True).prefix_with("MATERIALIZED")
+    same = (literal(0).label("attempts"), literal("").label("detail"))
+    dispatch_id, over = literal(dispatch.id).label("dispatch_id"), literal(channel).label("channel")
+    left_out = select(
+        dispatch_id, over, literal(0).label("batch"), found.c.contact_id, found.c.endpoint_id,
         func.coalesce(found.c.language, "").label("language"),
-        case((left_out, DeliveryState.SKIPPED.value), else_=DeliveryState.PLANNED.value).label("state"),
-        func.coalesce(found.c.reason, "").label("reason"),
-        literal(0).label("attempts"),
-        literal("").label("detail"),
-    )
+        literal(DeliveryState.SKIPPED.value).label("state"), found.c.reason, *same,
+    ).where(found.c.reason.is_not(None))  # fmt: skip
+    chosen: Any = left_out
+    if sender is not None:
+        # What is printed is sorted; for the rest, counting as they come saves the sorting.
+        in_order = [found.c.language, found.c.endpoint_id] if sender.per_household else None
+        batch = (func.row_number().over(order_by=in_order) - 1) // sender.batch_size + 1
+        to_go = select(
+            dispatch_id, over, batch.label("batch"), found.c.contact_id, found.c.endpoint_id,
+            found.c.language, literal(DeliveryState.PLANNED.value).label("state"),
+            literal("").label("reason"), *same,
+        ).where(found.c.reason.is_(None))  # fmt: skip
+        chosen = to_go.union_all(left_out)
     session.execute(insert(Delivery).from_select([column.name for column in chosen.selected_columns], chosen))
 
 

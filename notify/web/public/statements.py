@@ -116,7 +116,7 @@ class Statements:
     def _item(self, session: Session, statement: Statement, wanted: str) -> dict[str, str] | None:
         """One line of the city's page, in the reader's language where there is one."""
         try:
-            texts = statements.require_approved(session, statement.id or 0)
+            texts = _own_pages(statements.require_approved(session, statement.id or 0))
         except NotApproved:
             return None
         approval = statements.last_approval(session, statement)
@@ -129,13 +129,18 @@ class Statements:
         }
 
 
+def _own_pages(texts: Mapping[str, Text]) -> dict[str, Text]:
+    """The languages that have a page: who reads another sees from the links which there are."""
+    return {language: text for language, text in texts.items() if not statements.is_stand_in(language)}
+
+
 def _published(session: Session, slug: str) -> tuple[Statement | None, dict[str, Text]]:
     """A statement that was approved at least once, and its texts if residents may read them now."""
     statement = session.exec(select(Statement).where(Statement.slug == slug)).first()
     if statement is None or statements.last_approval(session, statement) is None:
         return None, {}
     try:
-        return statement, statements.require_approved(session, statement.id or 0)
+        return statement, _own_pages(statements.require_approved(session, statement.id or 0))
     except NotApproved:
         return statement, {}
 
