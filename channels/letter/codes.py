@@ -1,4 +1,4 @@
-"""The code at the foot of each letter, by which one that comes back is entered: `R1234-28`.
+"""The code at the foot of each letter, by which one that comes back is entered: `R1234-82`.
 
 Digits only, so that it can be typed on any keyboard and read by any scanner: the delivery's number, and two
 check digits (ISO/IEC 7064, MOD 97-10), which find every wrong digit and every two that changed places.
@@ -34,7 +34,7 @@ def read(text: str) -> int:
     plain = unicodedata.normalize("NFKC", text).translate(_SEPARATORS).strip().upper()
     match = _CODE.fullmatch(plain)
     if match is None:
-        raise BadCode("is no code of a letter; it looks like R1234-28, at the foot of each page")
+        raise BadCode("is no code of a letter; it looks like R1234-82, at the foot of each page")
     key = int(match[1])
     if int(match[1] + match[2]) % 97 != 1:
         raise BadCode("was mistyped: its check digits do not fit")

@@ -134,7 +134,7 @@ def decide(
 
 @bounces_app.command("returned")
 def returned(
-    codes: list[str] = typer.Argument(None, help="The codes at the foot of the letters: R1234-28."),
+    codes: list[str] = typer.Argument(None, help="The codes at the foot of the letters: R1234-82."),
     reason: Reason = typer.Option(..., "--reason", help="What the post wrote on the envelope."),
     file: Path | None = typer.Option(
         None,

@@ -98,6 +98,8 @@ async def test_every_letter_is_in_the_file_and_each_outcome_names_its_place(chan
         printed = words_of(letters_of(outbox), int(row["first_page"]) - 1)
         assert f"Ana Diaz {row['letter_id']}" in printed
         assert f"/p/token-{row['letter_id']}" in printed
+        assert row["return_code"] in printed  # to enter it by when the post brings it back
+        assert LetterChannel.read_return_code(row["return_code"]) == int(row["letter_id"])
         assert "November 20, 2026" in printed
 
 

@@ -17,6 +17,7 @@ from sqlmodel import Session, col, select
 from world import ANA, approved, crisis
 
 from channels.contract import EventKind, Verdict
+from channels.email import EmailChannel, EmailSettings
 from channels.incoming import Kind, TakesMail, Unreadable
 from channels.sandbox import Sandbox
 from contacts import consent
@@ -419,15 +420,8 @@ async def test_what_names_nobody_cannot_be_believed(sent: Town) -> None:
 
 def at(hub: Hub, server: ImapServer) -> TakesMail:
     """The email channel with this mailbox."""
-    own = hub.settings.channel("email")
-    channel = hub.channels["email"]
-    settings = own.model_copy(
-        update=type(own)
-        .model_validate({"host": "x", "from": "a@b.example", **server.settings()})
-        .model_dump(include=set(server.settings()))
-    )  # type: ignore[union-attr]  # noqa: E501
-    made: TakesMail = type(channel)(settings, hub.settings.as_city())  # type: ignore[assignment]
-    return made
+    given = {"host": "127.0.0.1", "from": "mayor@city.example", **server.settings()}
+    return EmailChannel(EmailSettings.model_validate(given), hub.settings.as_city())
 
 
 async def test_the_mailbox_is_read_once_and_what_cannot_be_read_blocks_nothing(sent: Town) -> None:
