@@ -15,6 +15,7 @@ from contacts.models import Contact, ContactList, Endpoint, ListKind, Membership
 LONGEST_NAME = 100  # characters
 LONGEST_TITLE = 80
 LONGEST_DESCRIPTION = 500
+_JOINERS = dict.fromkeys((0x200C, 0x200D))  # ZWNJ and ZWJ
 REMOVAL = "list removed"  # the method of the noes by which a list that goes silences its subscriptions
 CHUNK = 500  # contacts read, or words recorded, at once
 
@@ -235,7 +236,7 @@ def clean_name(name: str) -> str:
         raise BadListName(
             f"A list's name has at most {LONGEST_NAME} characters; this one has {len(cleaned)}."
         )
-    if not cleaned.isprintable():
+    if not _is_printable(cleaned):
         raise BadListName("The list's name holds signs that cannot be printed. Type it again.")
     return cleaned
 
@@ -266,11 +267,16 @@ def _titles(known: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str
     return {language: title for language, title in {**known, **cleaned}.items() if title}
 
 
+def _is_printable(text: str) -> bool:
+    """Whether every sign can be seen, or joins letters as Persian and Hindi need it (R23)."""
+    return text.translate(_JOINERS).isprintable()
+
+
 def _clean_text(text: str, longest: int, what: str) -> str:
     cleaned = " ".join(text.split())
     if len(cleaned) > longest:
         raise BadListName(f"A list's {what} has at most {longest} characters; this one has {len(cleaned)}.")
-    if not cleaned.isprintable():
+    if not _is_printable(cleaned):
         raise BadListName(f"The list's {what} holds signs that cannot be printed. Type it again.")
     return cleaned
 
