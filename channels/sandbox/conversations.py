@@ -92,7 +92,7 @@ class Conversations:
     def __init__(self, sandbox: Sandbox, directory: Directory | None = None) -> None:
         self._sandbox = sandbox
         self._directory = directory
-        self._residents: dict[tuple[str, str], Resident] = {}
+        self._residents: dict[tuple[str, str], tuple[int, Resident]] = {}
         self._version = -1
         self._all: list[Conversation] = []
 
@@ -130,14 +130,14 @@ class Conversations:
                     yield Conversation(channel, address, self._resident(channel, address, items), items[-1])
 
     def _resident(self, channel: str, address: str, items: list[Item]) -> Resident:
-        """Who it is; asked once, since a directory may be a database."""
-        known = self._residents.get((channel, address))
-        if known:
+        """Who it is; asked once for each new message, since a directory may be a database."""
+        seen, known = self._residents.get((channel, address), (0, Resident()))
+        if seen == items[-1].number:
             return known
         found = (self._directory(channel, address) if self._directory else None) or Resident()
         found = Resident(found.name, found.language or _language_of(items))
         if found.language:
-            self._residents[channel, address] = found
+            self._residents[channel, address] = (items[-1].number, found)
         return found
 
 

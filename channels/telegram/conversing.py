@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 from collections.abc import Sequence
 
 from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions
@@ -27,8 +28,10 @@ _NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 _TRIES = 3
 _LONGEST_WAIT = 30.0  # seconds that an answer waits because Telegram says so
 _SHORT_LABEL = 16  # characters: two such buttons fit beside each other on a phone
-_TICK = "✅ "
+_TICK = "✓ "
 _MOST_BUTTONS = 100  # of one message
+_COMMAND = re.compile(r"(?<!\S)/[a-z]+")
+_LEFT_TO_RIGHT = "\u200e"  # a mark without width: the slash before a command stays before it
 
 
 class Conversing:
@@ -97,7 +100,7 @@ class _Speaker:
         _log.warning("Telegram did not take an answer to a resident.")
 
     async def _post(self, reply: Reply, message_id: int) -> None:
-        text = isolate(reply.text) if has_right_to_left(reply.text) else reply.text
+        text = _readable(reply.text)
         buttons = keyboard(reply.choices)
         if message_id:
             await self._bot.edit_message_text(
@@ -120,6 +123,13 @@ class _Speaker:
             await asyncio.sleep(self._gap)
             return True
         return False
+
+
+def _readable(text: str) -> str:
+    """A text in which numbers and commands read from left to right, whatever stands around them."""
+    if not has_right_to_left(text):
+        return text
+    return _COMMAND.sub(lambda found: f"{_LEFT_TO_RIGHT}{found[0]}", isolate(text))
 
 
 def keyboard(choices: Sequence[Choice]) -> InlineKeyboardMarkup | None:

@@ -62,7 +62,7 @@ async def test_a_message_comes_with_its_buttons(sandbox: Sandbox, channel: Teleg
     assert second.keyboard == [
         [
             {"text": "Buses", "callback_data": "topic:1"},
-            {"text": "✅ Food", "callback_data": "topic:2"},
+            {"text": "✓ Food", "callback_data": "topic:2"},
         ]
     ]
 
@@ -171,11 +171,13 @@ async def test_r14_an_answer_follows_a_group_that_has_moved(
     assert [message.text for message in sandbox.chats.of(str(new))] == ["Hello, group"]
 
 
-async def test_a_phone_number_reads_from_left_to_right_in_arabic(
+async def test_numbers_and_commands_read_from_left_to_right_in_arabic(
     sandbox: Sandbox, channel: TelegramChannel
 ) -> None:
-    await channel.converse(heard(), [Reply("الهاتف: (206) 555-0134")])
-    assert "\u2066(206) 555-0134\u2069" in sandbox.chats.of("42")[0].text
+    await channel.converse(heard(), [Reply("أرسلوا /stop للإيقاف. الهاتف: (206) 555-0134")])
+    (message,) = sandbox.chats.of("42")
+    assert "\u2066(206) 555-0134\u2069" in message.text
+    assert " \u200e/stop " in message.text
 
 
 @pytest.mark.parametrize("rate", [50, 0])
