@@ -156,7 +156,7 @@ class SmsChannel:
         Raises:
             CallbackRefused: Twilio did not sign it.
         """
-        return callbacks.read(request, self.settings)
+        return callbacks.read(request, self.settings, self.city.languages)
 
     def answer(self, event: Event, text: str) -> Answer:
         """The reply to a callback: TwiML, empty where there is nothing to say or Twilio has said it."""

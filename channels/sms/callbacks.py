@@ -7,6 +7,7 @@ https://www.twilio.com/docs/usage/security#validating-requests.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from multidict import MultiDict
@@ -53,8 +54,13 @@ def status_url(public_url: str, key: int, token: str) -> str:
     return f"{public_url}{PATH}?{urlencode(query)}"
 
 
-def read(request: CallbackRequest, settings: SmsSettings) -> tuple[Event, ...]:
+def read(request: CallbackRequest, settings: SmsSettings, languages: Sequence[str] = ()) -> tuple[Event, ...]:
     """Check the signature, then read the one event a request carries; none for a status nobody needs.
+
+    Args:
+        request: as Twilio sent it.
+        settings: the channel's.
+        languages: those the city speaks, BCP 47: a word that several languages have tells the city's.
 
     Raises:
         CallbackRefused: the signature is absent or wrong, or the body is no form.
@@ -63,7 +69,7 @@ def read(request: CallbackRequest, settings: SmsSettings) -> tuple[Event, ...]:
     _check_signature(request, form, settings)
     if status := form.get("MessageStatus"):
         return _receipt(status, form, request.url)
-    return (_inbound(form, settings),) if "Body" in form else ()
+    return (_inbound(form, settings, languages),) if "Body" in form else ()
 
 
 def _form(body: bytes) -> MultiDict[str]:
@@ -107,7 +113,7 @@ def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
 
 
-def _inbound(form: MultiDict[str], settings: SmsSettings) -> Event:
+def _inbound(form: MultiDict[str], settings: SmsSettings, languages: Sequence[str]) -> Event:
     text = form["Body"].replace("\0", "")  # PostgreSQL holds no such character
     keyword = _keyword(form, text)
     named = keyword or keywords.read_topic(text)
@@ -120,7 +126,7 @@ def _inbound(form: MultiDict[str], settings: SmsSettings) -> Event:
         address=form.get("From", ""),
         text=text,
         code=named.meaning.value if named else None,
-        language=named.language if named else "",
+        language=named.language(languages) if named else "",
         topic=named.topic if named else "",
         answered=answered,
     )
@@ -131,7 +137,7 @@ def _keyword(form: MultiDict[str], text: str) -> Keyword | None:
     ours = keywords.read(text)
     theirs = form.get("OptOutType", "")
     if theirs in (Meaning.STOP, Meaning.START, Meaning.HELP):
-        return Keyword(Meaning(theirs), ours.language if ours else "")
+        return Keyword(Meaning(theirs), ours.languages if ours else ())
     return ours
 
 

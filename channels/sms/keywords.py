@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
@@ -45,8 +45,22 @@ class Keyword:
     """What a keyword says; `topic` is what else is in the text, as it was written."""
 
     meaning: Meaning
-    language: str = ""  # BCP 47; empty where the word is used in several
+    languages: tuple[str, ...] = ()  # BCP 47: those that have the word
     topic: str = ""
+
+    def language(self, spoken: Sequence[str]) -> str:
+        """The language that the word tells: the only one of these that has it; empty where it tells none.
+
+        Args:
+            spoken: the city's languages, BCP 47. INICIO is Spanish in a city that speaks no Portuguese.
+        """
+        if _TELLS_NOTHING in self.languages:
+            return ""
+        bases = {each.split("-")[0] for each in spoken}
+        here = [each for each in self.languages if each.split("-")[0] in bases] or self.languages
+        if len({each.split("-")[0] for each in here}) != 1:
+            return ""
+        return here[0] if len(here) == 1 else here[0].split("-")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,18 +165,10 @@ def _tables() -> tuple[dict[str, Keyword], dict[str, Keyword]]:
     for word in words():
         table = strict if word.accents_count else loose
         key = with_accents(word.text).replace(" ", "") if word.accents_count else fold(word.text)
-        language = "" if word.language == _TELLS_NOTHING else word.language
-        known = table.setdefault(key, Keyword(word.meaning, language))
-        table[key] = replace(known, language=_common(known.language, language))
+        known = table.get(key)
+        before = known.languages if known else ()
+        table[key] = Keyword(word.meaning, (*before, word.language))
     return loose, strict
-
-
-def _common(one: str, other: str) -> str:
-    """The language of both: Chinese where both scripts have the word, none where two languages do."""
-    if one == other:
-        return one
-    base = one.split("-")[0]
-    return base if base == other.split("-")[0] else ""
 
 
 def _entries(data: dict[str, dict[str, dict[str, list[str]]]]) -> Iterator[Word]:

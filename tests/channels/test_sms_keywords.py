@@ -249,28 +249,36 @@ def test_r3_what_is_no_keyword(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "language"),
+    ("text", "spoken", "language"),
     [
-        ("ALTO", "es"),
-        ("ARRÊT", "fr"),
-        ("SAIR", "pt"),
-        ("KANPE", "ht"),
-        ("توقف", "ar"),
-        ("停止", "zh"),  # in both scripts
-        ("退订", "zh-Hans"),
-        ("退訂", "zh-Hant"),
-        ("ACHA", "sw"),
-        ("DỪNG", "vi"),
-        ("JOOJI", "so"),
-        ("PARAR", ""),  # Spanish and Portuguese
-        ("CANCELAR", ""),
-        ("СТОП", ""),  # Russian and Ukrainian
-        ("STOP", ""),  # everybody is told to write it
-        ("YES", ""),
+        ("ALTO", [], "es"),
+        ("ARRÊT", [], "fr"),
+        ("SAIR", [], "pt"),
+        ("KANPE", [], "ht"),
+        ("توقف", [], "ar"),
+        ("停止", [], "zh"),  # in both scripts
+        ("停止", ["en", "zh-Hant"], "zh"),
+        ("退订", [], "zh-Hans"),
+        ("退訂", [], "zh-Hant"),
+        ("ACHA", [], "sw"),
+        ("DỪNG", [], "vi"),
+        ("JOOJI", [], "so"),
+        ("PARAR", [], ""),  # Spanish and Portuguese
+        ("PARAR", ["en", "es"], "es"),
+        ("PARAR", ["en", "es-MX", "pt"], ""),
+        ("INICIO", ["en", "pt-BR"], "pt"),
+        ("ALTO", ["en", "fr"], "es"),  # though the city does not speak it
+        ("СТОП", [], ""),  # Russian and Ukrainian
+        ("СТОП", ["en", "uk"], "uk"),
+        ("STOP", ["en", "es"], ""),  # everybody is told to write it
+        ("LANG", ["ht"], ""),
+        ("YES", [], ""),
     ],
 )
-def test_the_word_tells_the_language_where_only_one_has_it(text: str, language: str) -> None:
-    assert read(text).language == language
+def test_the_word_tells_the_language_where_only_one_has_it(
+    text: str, spoken: list[str], language: str
+) -> None:
+    assert read(text).language(spoken) == language
 
 
 @pytest.mark.parametrize("language", languages())
