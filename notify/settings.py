@@ -153,7 +153,9 @@ class WebSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     embed_origins: list[Annotated[str, AfterValidator(_origin)]] = Field(default_factory=list)
-    trusted_proxies: list[Annotated[str, AfterValidator(_network)]] = Field(default_factory=list)
+    trusted_proxies: list[Annotated[str, AfterValidator(_network)]] = Field(
+        default_factory=lambda: ["127.0.0.0/8", "::1/128"]
+    )  # whose X-Forwarded-For is believed: this machine's own, unless the city names others
     signups_per_hour: int = Field(default=30, ge=1)  # from one IP address; a library has one for all
     all_signups_per_hour: int = Field(default=1000, ge=1)  # from all together: each costs a message
     confirmations_per_day: int = Field(default=3, ge=1)  # to one address

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 
 from contacts.addresses import BadAddress, email
-from notify.settings import CitySettings
+from notify.settings import CitySettings, WebSettings
 from notify.web.public import signup, visitors
 from notify.web.public.forms import LONGEST, Form
 from notify.web.public.signup import TRAP, Ways
@@ -42,6 +42,12 @@ def test_only_trusted_proxies_say_who_asks(
     trusted: list[str], peer: str | None, forwarded: list[str], ip: str
 ) -> None:
     assert Visitors(trusted).ip(request(peer, *forwarded)) == ip
+
+
+def test_unless_the_city_says_otherwise_a_proxy_on_this_machine_is_believed() -> None:
+    visitors = Visitors(WebSettings().trusted_proxies)
+    assert visitors.ip(request("127.0.0.1", "192.0.2.1")) == "192.0.2.1"
+    assert visitors.ip(request("203.0.113.7", "192.0.2.1")) == "203.0.113.7"
 
 
 @given(st.lists(st.text(st.characters(max_codepoint=255)), max_size=4))
