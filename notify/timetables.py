@@ -62,7 +62,7 @@ class Timetable(SQLModel, table=True):
     anchor: datetime = Field(sa_type=Moment)  # from when occurrences count
     statement_id: int | None = Field(default=None, foreign_key="statement.id")
     series: str = ""  # or: the newest approved statement of this series that it has not sent
-    list_name: str | None = None  # None: everybody
+    list_name: str | None = None  # a list, or "segment:NAME"; None: everybody
     channels: str
     urgent_reason: str = ""
     actor: str
@@ -249,7 +249,7 @@ def add(session: Session, timetable: Timetable, channels: Collection[str]) -> Ti
         raise TimetableError("Say what to send: either --statement ID or --series NAME.")
     if timetable.statement_id is not None:
         statements.find(session, timetable.statement_id)
-    plan.list_id(session, timetable.list_name)
+    plan.target(session, timetable.list_name)
     if off := [name for name in timetable.channels.split() if name not in channels] or not timetable.channels:
         raise TimetableError(f"Channel {off} is off or unknown; on are: {', '.join(channels) or 'none'}.")
     first = next(upcoming(timetable, timetable.anchor), None)

@@ -30,6 +30,7 @@ from sqlmodel import select as select_rows
 
 from channels.contract import Outcome, Verdict
 from contacts import audience, consent
+from contacts.audience import Audience
 from contacts.bulk import run_many
 from contacts.columns import now
 from contacts.joining import living
@@ -102,7 +103,7 @@ def claim(session: Session, batch_id: int, worker: str, *, per_household: bool) 
         return None
     batch = session.execute(_BATCH, {"batch_id": batch_id}).one()
     session.execute(_TAKE_ROWS, {**_place(batch), "moment": moment})
-    rows = _skip_those_who_said_no(session, batch)
+    rows = _skip_those_who_said_no(session, batch, public_task=per_household)
     if per_household:
         rows = _named_by_household(rows, _household_names(session, batch))
     return Claim(
@@ -351,6 +352,8 @@ _BATCH = (
         _BATCHES.c.number,
         col(Dispatch.statement_id),
         col(Dispatch.list_id),
+        col(Dispatch.filter),
+        col(Dispatch.excluded),
         col(Dispatch.created_at),
         col(Dispatch.started_at),
         col(Dispatch.window_until),
@@ -430,13 +433,9 @@ def _addressed() -> Any:
 
 
 @lru_cache(maxsize=32)
-def _taken(list_id: int | None) -> Any:
+def _taken(wanted: Audience, public_task: bool) -> Any:
     """The query for the rows of a claimed batch, each with why it may not be sent now."""
-    refusal = case(
-        (~audience.may_write(list_id), audience.Skip.OPTED_OUT.value),
-        (col(Endpoint.state) == EndpointState.BAD, audience.Skip.BAD_ADDRESS.value),
-        else_=None,
-    )
+    refusal = audience.refusal(wanted, public_task=public_task)
     sending = col(Delivery.state) == DeliveryState.SENDING
     return _addressed().add_columns(refusal).where(_IN_BATCH, sending).order_by(col(Delivery.id))
 
@@ -488,11 +487,12 @@ def _mark_endpoints(session: Session, keys: Sequence[int]) -> None:
         )
 
 
-def _skip_those_who_said_no(session: Session, batch: Any) -> list[Row]:
-    """Consent and addresses asked again; returns the rows that may go."""
+def _skip_those_who_said_no(session: Session, batch: Any, *, public_task: bool) -> list[Row]:
+    """Consent, addresses and the audience asked again; returns the rows that may go."""
+    wanted = Audience.kept(batch.list_id, batch.filter, batch.excluded)
     rows: list[Row] = []
     refused: dict[str, list[int]] = {}
-    for found in session.execute(_taken(batch.list_id), _place(batch)):
+    for found in session.execute(_taken(wanted, public_task), _place(batch)):
         if found[-1] is None:
             rows.append(Row._make(found[:-1]))
         else:

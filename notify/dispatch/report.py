@@ -13,6 +13,10 @@ from notify.dispatch.models import ChannelHold, Delivery, DeliveryState, Dispatc
 
 # How reasons are told to staff.
 SAID = {
+    "excluded": "left out, by a list or an address they share",
+    "held": "waits for a person to read what they wrote",
+    "erased": "erased at their own wish",
+    "no_longer_meant": "no longer on the list, or no longer in the segment",
     "opted_out": "said no",
     "no_consent": "never said yes",
     "bad_address": "address does not work",
