@@ -202,7 +202,8 @@ class PrintFile:
         return {
             "address": "\n".join(letter.lines),
             "size": letter.size,
-            "mark": f"{code(letter.key)}  {self.task.job}-{at:05} ",
+            "code": code(letter.key),
+            "mark": f"   {self.task.job}-{at:05} ",
             "pages": pages,
             "leaves": [
                 _stamped_words(self._numbers[key], words)
