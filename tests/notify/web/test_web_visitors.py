@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
 
@@ -50,6 +50,7 @@ def test_unless_the_city_says_otherwise_a_proxy_on_this_machine_is_believed() ->
     assert visitors.ip(request("203.0.113.7", "192.0.2.1")) == "203.0.113.7"
 
 
+@settings(deadline=None)  # other workers may have the machine
 @given(st.lists(st.text(st.characters(max_codepoint=255)), max_size=4))
 def test_whatever_a_header_says_an_ip_address_comes_out(forwarded: list[str]) -> None:
     found = Visitors(["0.0.0.0/0"]).ip(request("10.0.0.5", *forwarded))
@@ -100,6 +101,7 @@ def test_a_window_remembers_only_so_many_and_no_address(monkeypatch: pytest.Monk
     assert "192" not in repr(window._visits) + repr(vars(window))
 
 
+@settings(deadline=None)  # other workers may have the machine
 @given(
     st.lists(st.tuples(st.sampled_from(["address", "topic", "language", "area", "words", TRAP]), st.text()))
 )
@@ -116,6 +118,7 @@ def test_whatever_a_form_brings_is_read_and_nothing_unchecked_is_taken(fields: l
     assert not any(sign in filled.raw for sign in "\r\n\0")
 
 
+@settings(deadline=None)  # other workers may have the machine
 @given(st.text(max_size=60))
 def test_no_address_brings_a_line_break_into_a_mail(text: str) -> None:
     try:
