@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import notify
 from notify.hub import Hub
-from notify.web.api import consents, contacts, lists, problems
+from notify.web.api import consents, contacts, lists, problems, segments
 from notify.web.api.door import SCHEME, Door, Doorkeeper
 from notify.web.api.problems import Problem, ProblemDocument, not_there
 from notify.web.api.routing import Routes
@@ -21,6 +21,20 @@ from notify.web.api.seeing import BASE
 from notify.web.guard import report
 from notify.web.pages import Pages
 
+
+class _Part(Protocol):
+    """A module with the routes of one resource."""
+
+    def add_routes(self, routes: Routes) -> None:
+        """Add them."""
+
+
+_PARTS: dict[str, _Part] = {
+    "contacts": contacts,
+    "consent": consents,
+    "lists": lists,
+    "segments": segments,
+}
 _DESCRIPTION = """\
 Contacts, consent, lists, segments and imports of one city's hub, for its programs.
 
@@ -67,7 +81,7 @@ def mount(app: FastAPI, hub: Hub, pages: Pages) -> None:
         pages: for the page that tells people what is here.
     """
     interface = Interface(hub)
-    for tag, part in {"contacts": contacts, "consent": consents, "lists": lists}.items():
+    for tag, part in _PARTS.items():
         part.add_routes(Routes(interface, tag))
 
     def index(request: Request) -> Response:

@@ -26,7 +26,7 @@ from contacts.values import clean_line
 from notify.web.guard import LARGEST_ID
 
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
-_WITHOUT_NUL = r"^[^\x00]*$"  # PostgreSQL keeps none, and no text needs one
+WITHOUT_NUL = r"^[^\x00]*$"  # PostgreSQL keeps none, and no text needs one
 
 
 class _IdConvertor(Convertor[int]):
@@ -103,7 +103,7 @@ def words(longest: int, least: int = 0) -> Any:
         longest: characters.
         least: characters.
     """
-    return StringConstraints(strict=True, max_length=longest, min_length=least, pattern=_WITHOUT_NUL)
+    return StringConstraints(strict=True, max_length=longest, min_length=least, pattern=WITHOUT_NUL)
 
 
 Name = Annotated[str, words(200), AfterValidator(clean_line)]

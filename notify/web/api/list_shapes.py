@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, ConfigDict, Field
+from pydantic import AwareDatetime, ConfigDict, Field, WithJsonSchema
 
 from contacts.lists import LONGEST_DESCRIPTION, LONGEST_NAME, LONGEST_TITLE
 from contacts.models import ListKind
-from notify.web.api.fields import Body, Shape, words
+from notify.web.api.fields import WITHOUT_NUL, Body, Shape, words
 
 MOST_TITLES = 100
 
@@ -19,6 +19,14 @@ Tag = Annotated[str, words(60, 1)]
 Kind = Literal["opt_in", "exclusion"]
 Titles = Annotated[
     dict[Tag, Title],
+    WithJsonSchema(
+        {
+            "type": "object",
+            "maxProperties": MOST_TITLES,
+            "propertyNames": {"minLength": 1, "maxLength": 60, "pattern": WITHOUT_NUL},
+            "additionalProperties": {"type": "string", "maxLength": LONGEST_TITLE, "pattern": WITHOUT_NUL},
+        }
+    ),
     Field(
         max_length=MOST_TITLES,
         description="What residents read, by language (BCP 47). An empty title takes a language away.",
