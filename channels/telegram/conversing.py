@@ -31,7 +31,7 @@ _SHORT_LABEL = 16  # characters: two such buttons fit beside each other on a pho
 _TICK = "✓ "
 _MOST_BUTTONS = 100  # of one message
 _COMMAND = re.compile(r"(?<!\S)/[a-z]+")
-_LEFT_TO_RIGHT = "\u200e"  # a mark without width: the slash before a command stays before it
+_ISOLATE, _END_ISOLATE = "\u2066", "\u2069"  # so that the slash before a command stays before it
 
 
 class Conversing:
@@ -129,7 +129,7 @@ def _readable(text: str) -> str:
     """A text in which numbers and commands read from left to right, whatever stands around them."""
     if not has_right_to_left(text):
         return text
-    return _COMMAND.sub(lambda found: f"{_LEFT_TO_RIGHT}{found[0]}", isolate(text))
+    return _COMMAND.sub(lambda found: f"{_ISOLATE}{found[0]}{_END_ISOLATE}", isolate(text))
 
 
 def keyboard(choices: Sequence[Choice]) -> InlineKeyboardMarkup | None:

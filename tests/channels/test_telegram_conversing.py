@@ -177,7 +177,7 @@ async def test_numbers_and_commands_read_from_left_to_right_in_arabic(
     await channel.converse(heard(), [Reply("أرسلوا /stop للإيقاف. الهاتف: (206) 555-0134")])
     (message,) = sandbox.chats.of("42")
     assert "\u2066(206) 555-0134\u2069" in message.text
-    assert " \u200e/stop " in message.text
+    assert " \u2066/stop\u2069 " in message.text
 
 
 @pytest.mark.parametrize("rate", [50, 0])

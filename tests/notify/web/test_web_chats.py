@@ -145,7 +145,7 @@ async def called(open_square: Callable[..., Any]) -> AsyncIterator[Square]:
 
 def plain(text: str) -> str:
     """A text without the marks that keep numbers, titles and commands in their direction."""
-    return text.translate(dict.fromkeys((0x200E, 0x2066, 0x2068, 0x2069)))
+    return text.translate(dict.fromkeys((0x2066, 0x2068, 0x2069)))
 
 
 def words(tag: str, key: str, **values: str) -> str:
