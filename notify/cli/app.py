@@ -10,7 +10,19 @@ import structlog
 import typer
 
 import notify
-from notify.cli import bounces, keys, lists, people, sending, setup, translations, words
+from notify.cli import (
+    bounces,
+    consent,
+    inbox,
+    keys,
+    lists,
+    memory,
+    people,
+    sending,
+    setup,
+    translations,
+    words,
+)
 from notify.cli.output import fail, say
 
 DEFAULT_PORT = 8025
@@ -29,10 +41,14 @@ for name, group in {
     "staff": setup.staff_app,
     "contacts": people.contacts_app,
     "list": lists.list_app,
+    "consent": consent.consent_app,
+    "inbox": inbox.inbox_app,
     "bounces": bounces.bounces_app,
     "playbook": words.playbook,
     "statement": words.statement,
     "translation": translations.translation,
+    "memory": memory.memory_app,
+    "glossary": memory.glossary_app,
     "dispatch": sending.dispatch,
     "timetable": sending.timetable,
     "channels": setup.channels_app,
@@ -117,9 +133,11 @@ def _known() -> tuple[type[Exception], ...]:
     from contacts.lists import BadListName, ListInUse, UnknownList
     from notify.apikeys import ApiKeyError
     from notify.cli.output import Refused
+    from notify.consents import ConsentError
     from notify.database import DatabaseUnavailable
     from notify.dispatch.guard import EngineBusy
     from notify.dispatch.plan import DispatchError
+    from notify.inbox import InboxError
     from notify.invitations import NothingToInvite
     from notify.mailbox import NoCase
     from notify.settings import SettingsError
@@ -128,12 +146,14 @@ def _known() -> tuple[type[Exception], ...]:
     from notify.statements import StatementError
     from notify.timetables import TimetableError
     from notify.translation.engine import EngineError
+    from notify.translation.exchange import ExchangeError
     from templates.playbook_files import PlaybookError
 
     return (
-        MailboxUnavailable, NoCase,
+        ConsentError, InboxError, MailboxUnavailable, NoCase,
         ApiKeyError, BadAddress, BadListName, CannotCompose, CannotErase, CannotExport, CannotJoin,
-        DatabaseUnavailable, DispatchError, EngineBusy, EngineError, ImportFailed, ListInUse, MissingSettings,
+        DatabaseUnavailable, DispatchError, EngineBusy, EngineError, ExchangeError, ImportFailed, ListInUse,
+        MissingSettings,
         NothingToInvite, PlaybookError, PortTaken, Refused, SettingsError, StaffError, StatementError,
         TimetableError, UnknownList,
     )  # fmt: skip

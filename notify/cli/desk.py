@@ -172,10 +172,11 @@ class Desk:
         self._suggest(session, statement, row)
 
     def _suggest(self, session: Session, statement: Statement, row: Row) -> None:
-        known = memory.exact(session, statement.source_language, self._language, [row.source])
-        self._suggestions = [each.text for each in known.values() if each.text != row.text]
-        for at, text in enumerate(self._suggestions, start=1):
-            say(f"  {at}  from the memory: {text}")
+        found = memory.near(session, statement.source_language, self._language, row.source)
+        near = [each for each in found if each.text != row.text]
+        self._suggestions = [each.text for each in near]
+        for at, each in enumerate(near, start=1):
+            say(f"  {at}  {each.alike} % alike, from the memory: {each.source} → {each.text}")
 
     def _show_keys(self) -> None:
         grid = Table.grid(padding=(0, 2))

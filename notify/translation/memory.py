@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from sqlmodel import Session, col, select
 
 from contacts.columns import now
 from notify.translation.models import MemoryEntry
 
+LEAST_ALIKE = 70  # of 100: less alike is no help
 _CHUNK = 500  # keys in one question
 _UNIFIED = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "«": '"', "»": '"', "–": "-", "—": "-"})
 
@@ -45,6 +47,56 @@ def exact(session: Session, source: str, target: str, sentences: Iterable[str]) 
         )
         known.update({entry.key: entry for entry in session.exec(query)})
     return {sentence: known[found] for sentence, found in wanted.items() if found in known}
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """An approved sentence that is like the one asked for: a help for a person, never used by itself."""
+
+    source: str
+    text: str
+    alike: int  # of 100; equal sentences have 100
+    approved_by: str
+
+
+def near(session: Session, source: str, target: str, sentence: str, most: int = 3) -> list[Near]:
+    """The approved sentences most like one, the likest first.
+
+    Args:
+        session: an open session.
+        source: its language, BCP 47.
+        target: the language wanted, BCP 47.
+        sentence: inline Markdown.
+        most: how many.
+    """
+    from rapidfuzz import fuzz, process
+
+    pair = (MemoryEntry.source_language == source, MemoryEntry.target_language == target)
+    known = dict(session.execute(select(col(MemoryEntry.id), col(MemoryEntry.source)).where(*pair)).all())
+    found = process.extract(sentence, known, scorer=fuzz.ratio, limit=most, score_cutoff=LEAST_ALIKE)
+    alike = {number: round(score) for _, score, number in found}
+    entries = session.exec(select(MemoryEntry).where(col(MemoryEntry.id).in_(alike)))
+    nearest = [Near(each.source, each.text, alike[each.id], each.approved_by) for each in entries]
+    return sorted(nearest, key=lambda each: -each.alike)
+
+
+def shorter(session: Session, source: str, target: str, text: str, most: int = 3) -> list[Near]:
+    """Approved sentences that say nearly what a text says, in fewer characters: for a text message."""
+    return [each for each in near(session, source, target, text, most * 3) if len(each.text) < len(text)][
+        :most
+    ]
+
+
+def every(session: Session, source: str = "", target: str = "") -> Iterator[MemoryEntry]:
+    """All entries, of one source or target language if given, in a fixed order."""
+    query = select(MemoryEntry).order_by(
+        MemoryEntry.source_language, MemoryEntry.target_language, col(MemoryEntry.id)
+    )
+    if source:
+        query = query.where(MemoryEntry.source_language == source)
+    if target:
+        query = query.where(MemoryEntry.target_language == target)
+    yield from session.exec(query.execution_options(yield_per=_CHUNK))
 
 
 def keep(
