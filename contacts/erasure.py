@@ -49,7 +49,8 @@ class Erasure:
     Attributes:
         contact_id: who is erased.
         shells: contacts that were merged into this one, which go with it.
-        endpoints: addresses that go; all endpoints, those of shells included, by id.
+        endpoints: all that had an address, by id, those of shells included.
+        addresses: how many addresses go.
         lists: the lists it leaves, in number.
         subscriptions: how many of its subscriptions end.
         events: how many consent events stay, as the proof.
@@ -60,6 +61,7 @@ class Erasure:
     contact_id: int
     shells: tuple[int, ...]
     endpoints: tuple[int, ...]
+    addresses: int
     lists: int
     subscriptions: int
     events: int
@@ -95,6 +97,7 @@ def plan_erasure(session: Session, contact_id: int) -> Erasure:
         contact_id=contact_id,
         shells=tuple(people[1:]),
         endpoints=tuple(ids),
+        addresses=sum(bool(each.address) for each in endpoints),
         lists=_count(session, Membership, col(Membership.contact_id).in_(people)),
         subscriptions=_count(session, Subscription, *active),
         events=_count(session, ConsentEvent, events),

@@ -80,8 +80,10 @@ async def invite(hub: Hub, listed: ContactList) -> Invitation:
         missing.append("The sign-up page has no address yet: set NOTIFY_PUBLIC_URL.")
     if not listed.join_word:
         missing.append(f"There is no word to text: notify list edit {listed.name!r} --join-word WORD")
-    links = await _links(hub, listed.id or 0, missing)
-    return Invitation(page, listed.join_word.upper(), _numbers(hub.channels), links, missing)
+    numbers, links = _numbers(hub.channels), await _links(hub, listed.id or 0, missing)
+    if listed.join_word and not numbers:
+        missing.append(f"{listed.join_word.upper()} can be texted when there is a number: see notify doctor.")
+    return Invitation(page, listed.join_word.upper(), numbers, links, missing)
 
 
 def qr(url: str, file_name: str) -> bytes:

@@ -39,7 +39,7 @@ from notify.settings import Ground, RetentionSettings
 log = structlog.get_logger()
 
 ACTION = "retention.run"
-STEP = 100  # contacts erased in one transaction
+STEP = 20  # contacts erased in one transaction
 _EVERY = timedelta(hours=24)
 _LOOK_MINUTES = 30  # between two looks at whether a day has passed
 _YEAR = timedelta(days=365.25)

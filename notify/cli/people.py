@@ -92,7 +92,7 @@ def contacts_duplicates(
     if as_json:
         return put_json(shown)
     table(
-        f"{len(found):,} groups",
+        f"Groups of contacts that may be one person: {len(found):,}",
         ["contacts", "names", "why"],
         [
             (", ".join(str(each["contact"]) for each in group["contacts"]),
@@ -123,6 +123,7 @@ def contacts_merge(
         who = keeper(session, as_)
         plan = residents.preview_merge(session, who, kept, gone)
         if not as_json:
+            say(*map(_line, _contacts(session, (kept, gone))))
             _tell_merge(plan)
         if not dry_run:
             confirm(f"Merge contact {gone} into {kept}?", yes=yes)
@@ -219,7 +220,7 @@ def contacts_retention(
     yes: bool = YES,
     as_json: bool = JSON,
 ) -> None:
-    """Throw away what is old, by the settings in [retention]. A running hub does this once a day by itself."""
+    """Throw away what is old, by the retention settings. A running hub does this once a day by itself."""
     here = hub()
     with here.database.reading() as session:
         found = retention.look(session, here.settings)
@@ -362,8 +363,8 @@ def _state(endpoint: dict[str, Any]) -> str:
 def _tell_merge(plan: Merge) -> None:
     say(
         f"Contact {plan.kept} stays, {plan.gone} becomes an empty shell.",
-        f"  {len(plan.moved)} addresses move; {len(plan.shared)} are the same, and what was said about them is joined.",
-        f"  {plan.kept} comes onto {len(plan.lists)} more lists. This is no consent.",
+        f"  Addresses that move: {len(plan.moved)}. The same, so that what was said is joined: {len(plan.shared)}.",
+        f"  Lists that {plan.kept} comes onto: {len(plan.lists)}. This is no consent.",
     )
     if plan.filled:
         say(f"  Filled from {plan.gone}: {', '.join(plan.filled)}.")
@@ -380,15 +381,15 @@ def _merge_tree(plan: Merge) -> dict[str, Any]:
 def _tell_erasure(plan: Erasure) -> None:
     say(
         f"Of contact {plan.contact_id}, this goes:",
-        f"  name, area and groups; {len(plan.endpoints)} addresses; its place on {plan.lists} lists",
-        f"  {plan.subscriptions} subscriptions: nothing is sent any more",
-        f"  what it wrote to the city, and its own words in {plan.own_words} decisions; IP addresses",
-        f"  {plan.pending} sign-ups that nobody confirmed",
+        f"  name, area and groups; addresses: {plan.addresses}; its place on lists: {plan.lists}",
+        f"  subscriptions: {plan.subscriptions}; nothing is sent any more",
+        f"  what it wrote to the city; its own words in decisions: {plan.own_words}; IP addresses",
+        f"  sign-ups that nobody confirmed: {plan.pending}",
         "This stays:",
-        f"  {plan.events} decisions without its own words, and a keyed hash of each address: the proof of consent,",
-        "    and how an old no is recognised when the address comes again",
+        f"  decisions without its own words: {plan.events}, and a keyed hash of each address. They are the proof",
+        "    of consent, and how an old no is recognised when the address comes again",
         "  its rows in the ledger, without its name and address: so that reports add up",
         "Not reached: backups, print files, logs of providers and mail servers, files that were exported.",
     )
     if plan.shells:
-        say(f"  Contacts {', '.join(map(str, plan.shells))}, merged into it, go with it.")
+        say(f"What was merged into it goes with it: {', '.join(map(str, plan.shells))}.")
