@@ -103,6 +103,7 @@ class Rendering:
     parts: int = 1  # how many of the channel's units one recipient costs
     cost: Decimal = Decimal(0)  # estimated, per recipient, in the city's currency
     notes: tuple[str, ...] = ()  # what was changed to make it fit, for staff
+    measure: str = ""  # how full it is, for whoever is writing: "212 of 306 GSM-7 characters"
     content: object = field(default=None, repr=False)  # the channel's own; nobody else reads it
 
 

@@ -55,8 +55,16 @@ def compose(text: ApprovedText, city: City, settings: SmsSettings) -> Rendering:
         parts=parts,
         cost=parts * settings.price_per_segment,
         notes=(*normalised.notes, *_dear(body)),
+        measure=_measure(body, parts),
         content=body,
     )
+
+
+def _measure(body: str, parts: int) -> str:
+    """How much of the segments begun is used (R24)."""
+    alphabet = alphabet_of(body)
+    room = alphabet.single if parts == 1 else alphabet.joined * parts
+    return f"{length(body)} of {room} {alphabet.name} characters"
 
 
 def _lines(text: ApprovedText, city: City) -> Iterator[str]:

@@ -15,13 +15,13 @@ from notify.cli.output import Refused, console, fail, good, say
 from notify.hub import Hub
 from notify.staff import StaffError, find
 from notify.statements import Statement, StatementError
-from notify.translation import desk, memory
+from notify.translation import desk, memory, serving
 from notify.translation.engine import EngineError
 from notify.translation.models import TranslatedSentence as Row
 
 HELP = {
     "a": "approve this sentence, and on",
-    "e TEXT": "write it: the whole sentence",
+    "e": "write it, beginning with what stands there; e TEXT replaces it at once",
     "1 2 3": "take a suggestion from the memory",
     "s N WHY": "answer by name for finding N",
     "b": "translate back, by machine",
@@ -104,7 +104,33 @@ class Desk:
         )  # fmt: skip
 
     def _edit(self, session: Session, statement: Statement, rest: str) -> None:
+        if not rest and sys.stdin.isatty():
+            rest = self._typed(session, statement, self._row(session))
         desk.edit(session, statement, self._language, self._at, rest, find(session, self._email))
+
+    def _typed(self, session: Session, statement: Statement, row: Row) -> str:
+        """A sentence typed over the one there, with what it comes to shown underneath while it is typed."""
+        from prompt_toolkit import PromptSession
+        from prompt_toolkit.application import get_app
+
+        scale = self._scale(session, statement, row)
+        prompt: PromptSession[str] = PromptSession(
+            message="› ", bottom_toolbar=lambda: scale(get_app().current_buffer.text)
+        )
+        return prompt.prompt(default=row.text or row.source)
+
+    def _scale(self, session: Session, statement: Statement, row: Row) -> Callable[[str], str]:
+        """What the text comes to over each channel with other words in one row."""
+        rows, channels = self._rows(session), list(self._hub.channels.values())
+        people = serving.readers(session, self._language)
+        source = statements.source(session, statement).text()
+
+        def told(words: str) -> str:
+            text = desk.with_words(statement, source, rows, row.number, words)
+            weights = serving.weigh(statement, text, self._language, channels, self._hub.renderer, people)
+            return "   ".join(each.said for each in weights)
+
+        return told
 
     def _take(self, session: Session, statement: Statement, number: int) -> None:
         if not 1 <= number <= len(self._suggestions):
@@ -169,6 +195,9 @@ class Desk:
             )
         )
         _show_findings(row)
+        if row.place == "short":
+            say(f"  {self._scale(session, statement, row)(row.text)}")
+            self._suggest_shorter(session, statement, row)
         self._suggest(session, statement, row)
 
     def _suggest(self, session: Session, statement: Statement, row: Row) -> None:
@@ -177,6 +206,10 @@ class Desk:
         self._suggestions = [each.text for each in near]
         for at, each in enumerate(near, start=1):
             say(f"  {at}  {each.alike} % alike, from the memory: {each.source} → {each.text}")
+
+    def _suggest_shorter(self, session: Session, statement: Statement, row: Row) -> None:
+        for each in memory.shorter(session, statement.source_language, self._language, row.source):
+            say(f"  shorter, from the memory: {each.source} → {each.text}")
 
     def _show_keys(self) -> None:
         grid = Table.grid(padding=(0, 2))

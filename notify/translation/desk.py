@@ -242,6 +242,18 @@ def rows(session: Session, statement: Statement, translation: Translation) -> li
     return found or _aligned(session, statement, translation)
 
 
+def with_words(statement: Statement, source: Text, found: Sequence[Row], number: int, words: str) -> Text:
+    """The translation as it would be with other words in one sentence; nothing is kept."""
+    changed = [
+        Row(translation_id=0, number=row.number, place=row.place, source=row.source, text=text)
+        for row in found
+        for text in [sheet.tidied(row, words) if row.number == number else row.text]
+    ]
+    return sheet.together(
+        segment(sheet.source_text(source), statement.source_language), changed, source.actions
+    )
+
+
 def open_findings(row: Row) -> list[dict[str, Any]]:
     """What the checks say about a sentence and nobody has signed off."""
     signed = {(each["kind"], each["fact"]) for each in row.signed}
