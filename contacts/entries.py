@@ -14,6 +14,7 @@ from contacts.addresses import normalise
 from contacts.dates import begin, end, read_day
 from contacts.languages import language_tag
 from contacts.models import Basis
+from contacts.quick_addresses import quick_mailboxes, quick_phones
 from contacts.sheets import Row, RowError, Sheet
 from contacts.values import Address, BadValue, ImportFailed, Problem, SheetProblem, clean_line
 
@@ -124,6 +125,8 @@ class EntryReader:
 
     Attributes:
         moment: when the import takes place.
+        quick_phone: see `contacts.quick_addresses`.
+        quick_mail: likewise.
 
     Raises:
         ImportFailed: the attestation has no words, no source, or a day that is still to come.
@@ -149,6 +152,8 @@ class EntryReader:
         self.moment = moment
         self._has_consent = "consent" in sheet.columns
         self._channels_called = _channels_called(channels)
+        self.quick_phone = quick_phones(country)
+        self.quick_mail = quick_mailboxes()
         if attestation:
             _check_attestation(attestation, moment, has_consent=self._has_consent)
 
@@ -318,9 +323,14 @@ class EntryReader:
     def _address(self, row: Row, kind: AddressKind, errors: list[RowError]) -> Address | None:
         if kind == AddressKind.POSTAL:
             return self._postal_address(row, errors)
-        return self._take(
-            row, _FIELD_OF_KIND[kind], lambda raw: normalise(kind, raw, country=self._country), None, errors
-        )
+        return self._take(row, _FIELD_OF_KIND[kind], lambda raw: self._normalised(kind, raw), None, errors)
+
+    def _normalised(self, kind: AddressKind, raw: str) -> Address:
+        if kind == AddressKind.PHONE and (number := self.quick_phone(raw)):
+            return Address(number, number)
+        if kind == AddressKind.EMAIL and (mailbox := self.quick_mail(raw)):
+            return Address(*mailbox)
+        return normalise(kind, raw, country=self._country)
 
     def _postal_address(self, row: Row, errors: list[RowError]) -> Address | None:
         cells = row.cells

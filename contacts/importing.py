@@ -27,7 +27,7 @@ from contacts.plain import Plain, PlainReader
 from contacts.previews import Preview, preview
 from contacts.reports import WRITTEN, ImportReport
 from contacts.sheets import RowError, Sheet, open_sheet, safe_cell, write_errors
-from contacts.staging import Stager, alone
+from contacts.staging import Stager
 from contacts.undoing import Undone, undo
 from contacts.values import ImportFailed, SheetProblem
 
@@ -35,6 +35,8 @@ __all__ = [
     "Attestation", "ImportFailed", "ImportReport", "NoConsent", "NoList", "Preview", "RowError", "Undone",
     "import_contacts", "preview", "runs", "safe_cell", "undo", "write_errors",
 ]  # fmt: skip
+
+_Row = tuple[list[str], Plain | None, Entry | None]  # its cells, and what it says if it says something
 
 CHUNK = 5000  # rows in a transaction
 MERGED = 500  # of these merged at a time
@@ -242,7 +244,7 @@ class _Writing:
             sheet, country=how.country, channels=how.channels, attestation=how.attestation, moment=moment,
             lists={each.name.casefold(): each.id or 0 for each in known}, list_ids=run.options["list_ids"],
         )  # fmt: skip
-        self._plain = PlainReader(sheet, self._reader, country=how.country, channels=how.channels)
+        self._plain = PlainReader(sheet, self._reader, channels=how.channels)
         scope = Scope(
             actor=how.actor,
             language=how.language,
@@ -257,7 +259,7 @@ class _Writing:
 
     def chunks(self) -> Iterator[int]:
         """Write chunk after chunk, each in the transaction that the caller ends; yields its last row."""
-        rows: list[tuple[list[str], Plain | None, Entry | None]] = []
+        rows: list[_Row] = []
         number = count = 0
         for number, cells in self._sheet.records():
             read = self._read(number, cells)
@@ -274,9 +276,7 @@ class _Writing:
             self._write(rows)
             yield number
 
-    def _read(
-        self, number: int, cells: list[str] | RowError
-    ) -> tuple[list[str], Plain | None, Entry | None] | None:
+    def _read(self, number: int, cells: list[str] | RowError) -> _Row | None:
         """What a row says; None where it is blank."""
         if isinstance(cells, RowError):
             self._note([cells], rejected=True)
@@ -304,21 +304,26 @@ class _Writing:
         for error in errors:
             self._how.on_error(error)
 
-    def _write(self, rows: Sequence[tuple[list[str], Plain | None, Entry | None]]) -> None:
+    def _write(self, rows: Sequence[_Row]) -> None:
+        """Write a chunk: first whoever is new, by whole sets; then, in their order, those to be merged.
+
+        Whoever shares no address with an earlier row is as new in the order of the rows as out of it.
+        """
         hold_imports(self._session)
-        slow = set(range(len(rows)))
-        staged = sorted(alone((n, _keys(plain, entry)) for n, (_, plain, entry) in enumerate(rows)))
-        staged = [n for n in staged if rows[n][1] is not None]
-        left, made = self._stager.write([row for n in staged if (row := rows[n][1])], self._plain.lists)
-        slow -= {n for place, n in enumerate(staged) if place not in left}
-        entries = [entry for n in sorted(slow) if (entry := self._entry(rows[n]))]
-        for start in range(0, len(entries), MERGED):
-            self._merger.write(entries[start : start + MERGED])
+        fresh = [(n, plain) for n in _fresh(rows) if (plain := self._as_plain(rows[n]))]
+        left, made = self._stager.write([plain for _, plain in fresh], self._plain.lists)
         for number in made:
             self._seen.add(number)
+        staged = {n for place, (n, _) in enumerate(fresh) if place not in left}
+        entries = [entry for n, row in enumerate(rows) if n not in staged and (entry := self._as_entry(row))]
+        for start in range(0, len(entries), MERGED):
+            self._merger.write(entries[start : start + MERGED])
 
-    def _entry(self, row: tuple[list[str], Plain | None, Entry | None]) -> Entry | None:
-        """The entry of a row, which for a plain one is read now."""
+    def _as_plain(self, row: _Row) -> Plain | None:
+        _, plain, entry = row
+        return plain or (self._plain.made_plain(entry) if entry else None)
+
+    def _as_entry(self, row: _Row) -> Entry | None:
         cells, plain, entry = row
         if plain is None:
             return entry
@@ -326,11 +331,20 @@ class _Writing:
         return None if isinstance(long_way, RowError) else self._reader.read(long_way)[0]
 
 
+def _fresh(rows: Sequence[_Row]) -> Iterator[int]:
+    """The places of rows that share no address with an earlier row of the chunk."""
+    seen: set[str] = set()
+    for place, (_, plain, entry) in enumerate(rows):
+        keys = _keys(plain, entry)
+        if seen.isdisjoint(keys):
+            yield place
+        seen.update(keys)
+
+
 def _keys(plain: Plain | None, entry: Entry | None) -> Sequence[str]:
-    """What two rows of a chunk may not share to be written apart."""
     if plain is not None:
         return [key for key in (plain.phone, plain.mail_key) if key]
-    return list({reach.key for reach in entry.reaches}) if entry else ()
+    return [reach.key for reach in entry.reaches] if entry else ()
 
 
 def _only_exclusions(session: Session, names: Sequence[str]) -> bool:

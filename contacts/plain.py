@@ -13,8 +13,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 
 from channels.contract import AddressKind
-from contacts.entries import EntryReader, text_of
-from contacts.quick_addresses import quick_mailboxes, quick_phones
+from contacts.entries import Entry, EntryReader, text_of
 from contacts.sheets import LONGEST_ROW, Row, RowError, Sheet
 from contacts.values import BadValue
 
@@ -54,7 +53,6 @@ class PlainReader:
     Args:
         sheet: whose rows they are.
         reader: understands what is not known yet.
-        country: the city's, ISO 3166-1 alpha-2.
         channels: how addresses are written on each channel.
 
     Attributes:
@@ -62,19 +60,18 @@ class PlainReader:
         lists: the ids of lists; bit 0 of `Plain.lists` is the first.
     """
 
-    def __init__(
-        self, sheet: Sheet, reader: EntryReader, *, country: str, channels: Mapping[str, AddressKind]
-    ) -> None:
+    def __init__(self, sheet: Sheet, reader: EntryReader, *, channels: Mapping[str, AddressKind]) -> None:
         self.channels = [
             name for name, kind in channels.items() if kind in (AddressKind.PHONE, AddressKind.EMAIL)
         ]
         self.lists: list[int] = []
+        self._kinds = dict(channels)
         self._reader = reader
         self._width = len(sheet.header)
         self._phone = self._place_of(sheet, AddressKind.PHONE, "phone", channels)
         self._mail = self._place_of(sheet, AddressKind.EMAIL, "email", channels)
-        self._quick_phone = quick_phones(country)
-        self._quick_mail = quick_mailboxes()
+        self._quick_phone = reader.quick_phone
+        self._quick_mail = reader.quick_mail
         self._name = sheet.places.get("name")
         self._name_parts = [
             sheet.places[name] for name in ("first_name", "last_name") if name in sheet.places
@@ -125,6 +122,22 @@ class PlainReader:
         return Plain(
             number, name, language, area, groups, phone, mail, mail_key, yes, lists, moment, wording,
             wording_language, f"{before}{number}",
+        )  # fmt: skip
+
+    def made_plain(self, entry: Entry) -> Plain | None:
+        """The same of a row that went the long way, where all that is left of it is plain."""
+        if any(reach.channel not in self.channels or reach.decision is False for reach in entry.reaches):
+            return None
+        bits = self._bits_of(entry.list_ids)
+        if not bits or entry.agreed_at > self._reader.moment:
+            return None
+        found = {self._kinds[reach.channel]: reach for reach in entry.reaches}
+        phone, mail = found.get(AddressKind.PHONE), found.get(AddressKind.EMAIL)
+        yes = sum(1 << self.channels.index(reach.channel) for reach in entry.reaches if reach.decision)
+        return Plain(
+            entry.row, entry.name, entry.language, entry.area, entry.groups, phone.address if phone else "",
+            mail.address if mail else "", mail.key if mail else "", yes, bits, entry.agreed_at, entry.wording,
+            entry.wording_language, entry.reference,
         )  # fmt: skip
 
     def _name_of(self, cells: list[str]) -> str | None:

@@ -30,7 +30,7 @@ _KINDS = (
     "uan", "voicemail",
 )  # fmt: skip
 
-_PLAIN_MAILBOX = re.compile(r"([A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*)@([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)")
+_PLAIN_MAILBOX = re.compile(r"([A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*)@([\w-]+(?:\.[\w-]+)+)")
 _LONGEST_LOCAL = 64  # RFC 5321, 4.5.3.1.1
 _LONGEST_MAILBOX = 254  # RFC 5321, 4.5.3.1.3
 
@@ -176,12 +176,12 @@ def quick_mailboxes() -> Callable[[str], tuple[str, str] | None]:
 
     Each domain is looked at by the `email_validator` library once.
     """
-    domains: dict[str, str] = {}
+    domains: dict[str, tuple[str, str]] = {}
 
-    def domain_of(written: str) -> str:
+    def forms_of(written: str) -> tuple[str, str]:
         if len(domains) >= MOST_DOMAINS:
             domains.clear()
-        found = domains[written] = _plain_domain(written)
+        found = domains[written] = _domain_forms(written)
         return found
 
     def quick(raw: str) -> tuple[str, str] | None:
@@ -189,21 +189,21 @@ def quick_mailboxes() -> Callable[[str], tuple[str, str] | None]:
         if match is None:
             return None
         local, written = match.groups()
-        domain = domains.get(written)
-        if domain is None:
-            domain = domain_of(written)
-        if not domain or len(local) > _LONGEST_LOCAL or local.lower() in CASE_INSENSITIVE_MAILBOX_NAMES:
+        domain, read_as = domains.get(written) or forms_of(written)
+        length = len(local) + 1 + max(len(domain), len(read_as.encode()))
+        if not domain or len(local) > _LONGEST_LOCAL or length > _LONGEST_MAILBOX:
             return None
-        address = f"{local}@{domain}"
-        return None if len(address) > _LONGEST_MAILBOX else (address, address.lower())
+        if local.lower() in CASE_INSENSITIVE_MAILBOX_NAMES:
+            return None
+        return f"{local}@{domain}", f"{local}@{read_as}".casefold()
 
     return quick
 
 
-def _plain_domain(written: str) -> str:
-    """The domain in its normal form; empty where it is none, or one that has two forms (RFC 5890)."""
+def _domain_forms(written: str) -> tuple[str, str]:
+    """A domain as mail servers take it and as people read it (RFC 5890); empty where it is none."""
     try:
         found = validate_email(f"a@{written}", check_deliverability=False)
     except EmailNotValidError:
-        return ""
-    return found.domain if found.domain == found.ascii_domain and found.domain.isascii() else ""
+        return "", ""
+    return found.ascii_domain, found.domain

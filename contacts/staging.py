@@ -6,8 +6,7 @@ so nothing has to be looked at row by row. What is written is what `contacts.mer
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -93,7 +92,7 @@ class Stager:
         """Write the rows of a chunk whose addresses are new.
 
         Args:
-            rows: plain rows, no address in two of them.
+            rows: plain rows, none of which shares an address with an earlier row of the chunk.
             lists: those of `PlainReader.lists`.
 
         Returns:
@@ -196,17 +195,6 @@ class Stager:
     def _execute(self, statement: Any, values: dict[str, Any]) -> Any:
         given = {name: values[name.removeprefix(_OURS)] for name in _asks_for(statement)}
         return self._session.connection().execute(statement, given)
-
-
-def alone(rows: Iterable[tuple[int, Sequence[str]]]) -> set[int]:
-    """The numbers of those whose addresses are in no other row.
-
-    Args:
-        rows: numbers with the keys of their addresses.
-    """
-    every = list(rows)
-    times = Counter(key for _, keys in every for key in keys)
-    return {number for number, keys in every if all(times[key] == 1 for key in keys)}
 
 
 @lru_cache(maxsize=64)
