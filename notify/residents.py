@@ -85,6 +85,21 @@ class Found:
     more: bool
 
 
+def list_to_fill(session: Session, keeper: Keeper, name: str) -> ContactList:
+    """The list of this name; made if there is none, and then kept by the liaison who makes it.
+
+    Raises:
+        StaffError: the list is there, and not theirs.
+        BadListName: no list can be called this.
+    """
+    known = {each.id for each in lists.every(session)}
+    listed = lists.get_or_create(session, name)
+    if listed.id not in known and keeper.person is not None and not keeper.keeps_all:
+        liaisons.give(session, listed, keeper.person, by=keeper.name)
+    keeper.require_list(session, listed)
+    return listed
+
+
 def find(
     session: Session,
     keeper: Keeper,

@@ -72,10 +72,8 @@ def list_add(
             raise lists.BadListName(
                 f"There is a list called {name!r} already. See: notify list show {name!r}"
             )
-        listed = lists.get_or_create(session, name)
+        listed = residents.list_to_fill(session, who, name)
         _change(session, who, listed, "list.add", public, join_word, title, description, exclusion or None)
-        if who.person is not None and not who.keeps_all:
-            liaisons.give(session, listed, who.person, by=who.name)
         session.commit()
         tree = _plain(session, listed)
     if as_json:

@@ -141,6 +141,15 @@ def _step(session: Session, keeper: Keeper, contact_id: int, step: str) -> None:
         residents.own_data(session, keeper, contact_id)
 
 
+def test_a_liaison_fills_a_new_list_and_none_of_somebody_else(session: Session) -> None:
+    eva = liaison(session)
+    lists.get_or_create(session, "Parents")
+    made = residents.list_to_fill(session, eva, "Elders")
+    assert residents.list_to_fill(session, eva, "elders").id == made.id
+    with pytest.raises(StaffError, match="does not keep the list 'Parents'"):
+        residents.list_to_fill(session, eva, "Parents")
+
+
 def test_nobody_merges_a_contact_that_is_not_theirs(session: Session) -> None:
     mine, others = person(session, on=["Elders"]), person(session, on=["Parents"])
     with pytest.raises(StaffError):
