@@ -18,6 +18,7 @@ from notify.cli import (
     lists,
     memory,
     people,
+    segments,
     sending,
     setup,
     translations,
@@ -41,6 +42,7 @@ for name, group in {
     "staff": setup.staff_app,
     "contacts": people.contacts_app,
     "list": lists.list_app,
+    "segment": segments.segment_app,
     "consent": consent.consent_app,
     "inbox": inbox.inbox_app,
     "bounces": bounces.bounces_app,
@@ -128,9 +130,11 @@ def _known() -> tuple[type[Exception], ...]:
     from contacts.addresses import BadAddress
     from contacts.erasure import CannotErase
     from contacts.exporting import CannotExport
+    from contacts.filters import FilterError
     from contacts.importing import ImportFailed
     from contacts.joining import CannotJoin
     from contacts.lists import BadListName, ListInUse, UnknownList
+    from contacts.segments import SegmentError, UnknownSegment
     from notify.apikeys import ApiKeyError
     from notify.cli.output import Refused
     from notify.consents import ConsentError
@@ -150,10 +154,10 @@ def _known() -> tuple[type[Exception], ...]:
     from templates.playbook_files import PlaybookError
 
     return (
-        ConsentError, InboxError, MailboxUnavailable, NoCase,
+        ConsentError, FilterError, InboxError, MailboxUnavailable, NoCase,
         ApiKeyError, BadAddress, BadListName, CannotCompose, CannotErase, CannotExport, CannotJoin,
         DatabaseUnavailable, DispatchError, EngineBusy, EngineError, ExchangeError, ImportFailed, ListInUse,
         MissingSettings,
         NothingToInvite, PlaybookError, PortTaken, Refused, SettingsError, StaffError, StatementError,
-        TimetableError, UnknownList,
+        SegmentError, TimetableError, UnknownList, UnknownSegment,
     )  # fmt: skip

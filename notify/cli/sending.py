@@ -45,8 +45,15 @@ PATIENCE = timedelta(minutes=2)
 @dispatch.command("plan")
 def dispatch_plan(
     statement_id: int,
-    to: str = typer.Option(..., "--to", metavar="LIST|all", help="A list, or everybody who opted in."),
+    to: str = typer.Option(
+        ..., "--to", metavar="LIST|segment:NAME|all",
+        help="A list, a segment (see `notify segment`), or everybody who opted in.",
+    ),
     channels: str = typer.Option(..., "--channels", help="Comma separated: sms,email,telegram,letter."),
+    except_: list[str] | None = typer.Option(
+        None, "--except", metavar="LIST",
+        help="Leave out the people on this list, and whoever shares an address with them. Repeat.",
+    ),
     at: str | None = typer.Option(None, "--at", metavar="WHEN", help="The city's clock: 2026-12-01T09:00."),
     dry_run: bool = typer.Option(
         False, "--dry-run", help="Count people, messages, cost and languages; keep nothing."
@@ -56,18 +63,21 @@ def dispatch_plan(
     again: bool = typer.Option(False, "--again", help="Also to those who have this statement already."),
     as_: str | None = AS,
     as_json: bool = JSON,
-) -> None:
+) -> None:  # fmt: skip
     """Turn an audience into deliveries, and show what would leave. Nothing leaves before `start`.
 
     With --at the dispatch starts by itself at that time, with the audience of that moment.
+
+    Example: notify dispatch plan 7 --to "segment:Spanish, north" --except Families --channels sms,email --dry-run
     """
     here = hub()
     zone = here.settings.city.timezone
     with here.database.session() as session:
         order = Order(
             statement_id=statement_id,
-            list_name=None if to == "all" else to,
+            list_name=None if to == plan.EVERYBODY else to,
             channels=tuple(dict.fromkeys(each.strip() for each in channels.split(",") if each.strip())),
+            excluded=tuple(except_ or ()),
             actor=actor(session, as_, Deed.DISPATCH),
             starts_at=_moment(at, zone) if at else None,
             urgent_reason=urgent.strip(),
@@ -76,12 +86,14 @@ def dispatch_plan(
         )
         forecast = plan.forecast(session, order, here.channels, here.renderer)
         kept = None if dry_run else plan.plan(session, order, here.channels, here.renderer)
+        meant = plan.in_words(session, order)
         if dry_run:
             session.rollback()
         else:
             session.commit()
     if as_json:
-        return put_json(_plan_tree(kept, forecast))
+        return put_json(_plan_tree(kept, forecast) | {"to": meant})
+    say(meant)
     _tell_plan(kept, forecast, here, show_texts=dry_run)
     return None
 
@@ -358,7 +370,9 @@ def dispatch_resolve(
 @timetable.command("add")
 def timetable_add(
     name: str,
-    to: str = typer.Option(..., "--to", metavar="LIST|all"),
+    to: str = typer.Option(
+        ..., "--to", metavar="LIST|segment:NAME|all", help="A segment is asked as it is on the day."
+    ),
     channels: str = typer.Option(..., "--channels", help="Comma separated."),
     statement_id: int | None = typer.Option(None, "--statement", help="This statement, every time."),
     series: str = typer.Option("", "--series", help="The newest approved statement of this series not sent yet."),
@@ -385,7 +399,7 @@ def timetable_add(
                 anchor=now(),
                 statement_id=statement_id,
                 series=series,
-                list_name=None if to == "all" else to,
+                list_name=None if to == plan.EVERYBODY else to,
                 channels=" ".join(each.strip() for each in channels.split(",") if each.strip()),
                 urgent_reason=urgent,
                 actor=actor(session, as_, Deed.SCHEDULE),

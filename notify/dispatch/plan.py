@@ -258,6 +258,24 @@ def target(session: Session, to: str | None, except_: Iterable[str] = ()) -> Tar
     return Target(segment=found.name, filter=filters.show(tree), excluded=excluded)
 
 
+def in_words(session: Session, order: Order) -> str:
+    """Whom an order is for, in plain English.
+
+    Raises:
+        DispatchError: as `target` does.
+    """
+    meant = target(session, order.list_name, order.excluded)
+    if meant.filter:
+        to = f"{meant.segment}: {segments.explain(session, meant.filter)}"
+    elif meant.list_id is not None:
+        to = f"People on the list {order.list_name}."
+    else:
+        to = "Everybody who agreed to a list."
+    if not order.excluded:
+        return to
+    return f"{to} Not: who is on {' or '.join(order.excluded)}, or shares an address with somebody who is."
+
+
 def _list_id(session: Session, name: str) -> int:
     try:
         found = lists.by_name(session, name)
