@@ -55,12 +55,11 @@ def _is_indexed(looker: Inspector, table: str, key: Any) -> bool:
 
 def pointed_at(session: Session, found: Sequence[Reference], ids: Sequence[int]) -> set[int]:
     """Those of some ids that one of these columns points at."""
+    columns = [each.column_object() for each in found]
     return {
         number
-        for each in found
-        for number in session.execute(
-            select(each.column_object()).where(each.column_object().in_(ids)).distinct()
-        ).scalars()
+        for column in columns
+        for number in session.execute(select(column).where(column.in_(ids)).distinct()).scalars()
     }
 
 
