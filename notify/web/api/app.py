@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import notify
 from notify.hub import Hub
-from notify.web.api import consents, contacts, lists, problems, segments
+from notify.web.api import consents, contacts, imports, lists, problems, segments
 from notify.web.api.door import SCHEME, Door, Doorkeeper
 from notify.web.api.problems import Problem, ProblemDocument, not_there
 from notify.web.api.routing import Routes
@@ -34,6 +34,7 @@ _PARTS: dict[str, _Part] = {
     "consent": consents,
     "lists": lists,
     "segments": segments,
+    "imports": imports,
 }
 _DESCRIPTION = """\
 Contacts, consent, lists, segments and imports of one city's hub, for its programs.
@@ -81,8 +82,9 @@ def mount(app: FastAPI, hub: Hub, pages: Pages) -> None:
         pages: for the page that tells people what is here.
     """
     interface = Interface(hub)
+    largest_upload = hub.settings.api.upload_megabytes * 1_000_000
     for tag, part in _PARTS.items():
-        part.add_routes(Routes(interface, tag))
+        part.add_routes(Routes(interface, tag, largest_upload))
 
     def index(request: Request) -> Response:
         return _index(request, interface, pages)

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from threading import Lock
 from typing import Annotated
@@ -133,6 +133,27 @@ class Call:
             return self._do(deed)
         with self.pending.hold(self._key_id, self.repetition):
             return self._do_once(deed)
+
+    def about(self, more: bytes) -> Call:
+        """The call with what tells it from others, where that is not its body alone."""
+        printed = hashlib.sha256(self.fingerprint.encode() + more).hexdigest()
+        return replace(self, fingerprint=printed if self.repetition else "")
+
+    def work(self, deed: Callable[[], Answer]) -> Response:
+        """Do something long, that commits as it goes and does no harm when it is done again.
+
+        Its line in the audit trail, and the answer kept for a repetition, follow in a transaction of their own.
+        """
+        if not self.repetition:
+            return self._do(lambda _: deed())
+        with self.pending.hold(self._key_id, self.repetition):
+            with self.hub.database.session() as session:
+                kept = self._kept(session)
+                session.commit()
+            if kept:
+                return _again(kept)
+            answer = deed()
+            return self._do_once(lambda _: answer)
 
     def _do(self, deed: Callable[[Session], Answer]) -> Response:
         with self.hub.database.session() as session:

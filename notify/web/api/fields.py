@@ -86,6 +86,7 @@ def _internet_address(value: str) -> str:
 
 
 Id = Annotated[int, Field(strict=True, ge=1, le=LARGEST_ID), BeforeValidator(_whole)]
+PlainId = Annotated[int, Field(ge=1, le=LARGEST_ID)]  # in a form or a query, where all values are texts
 PathId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_text_only)]
 InternetAddress = Annotated[

@@ -29,10 +29,12 @@ class Routes:
     Attributes:
         app: the interface.
         tag: the resource.
+        largest_upload: bytes of a form with a file.
     """
 
     app: FastAPI
     tag: str
+    largest_upload: int
     _bodiless: frozenset[str] = field(default=frozenset({"GET", "DELETE"}), repr=False)
 
     def add(
