@@ -135,16 +135,19 @@ async def sent(town: Town) -> Town:
     return town
 
 
-@pytest.mark.parametrize("code", ["5.1.1", "5.1.2", "5.1.3", "5.1.10", "5.2.1"])
-async def test_r16_a_bounce_for_good_suppresses_the_address_and_nobody_elses(sent: Town, code: str) -> None:
-    assert sent.bounce("ana@example.org", code) is Kind.BOUNCE
-    found, row = sent.endpoint("ana@example.org"), sent.delivery("ana@example.org")
-    assert (found.state, found.state_reason) == (EndpointState.BAD, f"provider {code}")
-    assert (row.state, row.reason, row.code) == (DeliveryState.UNDELIVERED, Verdict.BAD_ADDRESS, code)
-    assert sent.endpoint("bea@example.org").state == EndpointState.USABLE
-    assert not found.opted_out
-    await sent.send()
-    assert sent.sandbox.mail.total == 3
+async def test_r16_a_bounce_for_good_suppresses_the_address_and_nobody_elses(town: Town) -> None:
+    codes = {f"resident{code}@example.org": code for code in ("5.1.1", "5.1.2", "5.1.3", "5.1.10", "5.2.1")}
+    town.settle(*codes, "bea@example.org")
+    await town.send()
+    for address, code in codes.items():
+        assert town.bounce(address, code) is Kind.BOUNCE
+        found, row = town.endpoint(address), town.delivery(address)
+        assert (found.state, found.state_reason) == (EndpointState.BAD, f"provider {code}")
+        assert (row.state, row.reason, row.code) == (DeliveryState.UNDELIVERED, Verdict.BAD_ADDRESS, code)
+        assert not found.opted_out
+    assert town.endpoint("bea@example.org").state == EndpointState.USABLE
+    await town.send()
+    assert town.sandbox.mail.total == len(codes) + 2
 
 
 async def test_r11_a_bounce_that_comes_twice_or_in_two_forms_counts_once(sent: Town) -> None:
@@ -156,34 +159,31 @@ async def test_r11_a_bounce_that_comes_twice_or_in_two_forms_counts_once(sent: T
     assert sent.delivery("ana@example.org").state == DeliveryState.UNDELIVERED
 
 
-@pytest.mark.parametrize(
-    "forge",
-    [
-        lambda mail: mail.replace(b"D7.", b"D8.") if b"D7." in mail else mail,
-        lambda mail: b"Message-ID: <D1.1@city.example>\r\nTo: ana@example.org\r\n\r\nx",
-        lambda mail: b"Message-ID: <D1.1.000000000000000000000000@city.example>\r\n\r\nx",
-        lambda mail: b"List-Unsubscribe: <https://city.example/u/" + b"A" * 36 + b">\r\n\r\nx",
-        lambda mail: b"",
-    ],
-    ids=["nothing known", "an old Message-ID", "a guessed proof", "a guessed token", "nothing"],
-)
-@pytest.mark.parametrize(
-    "shape",
-    [lambda mail, who: postfix(mail, who, "5.1.1", "550 5.1.1 x"), yahoo],
-    ids=["bounce", "complaint"],
-)
-async def test_a_forged_bounce_or_complaint_changes_nothing_and_is_listed_for_a_person(
-    sent: Town, forge: Callable[[bytes], bytes], shape: Callable[[bytes, str], bytes]
-) -> None:
+FORGED = {
+    "names nothing": b"From: mayor@city.example\r\nTo: ana@example.org\r\n\r\nx",
+    "names a delivery without its proof": b"Message-ID: <D1.1@city.example>\r\n\r\nx",
+    "guesses a proof": b"Message-ID: <D1.1.000000000000000000000000@city.example>\r\n\r\nx",
+    "guesses a token": b"List-Unsubscribe: <https://city.example/u/" + b"A" * 36 + b">\r\n\r\nx",
+    "returns nothing": b"",
+}
+SHAPES: dict[Kind, Callable[[bytes, str], bytes]] = {
+    Kind.BOUNCE: lambda mail, address: postfix(mail, address, "5.1.1", "550 5.1.1 x"),
+    Kind.COMPLAINT: yahoo,
+}
+
+
+async def test_a_forged_bounce_or_complaint_changes_nothing_and_is_listed_for_a_person(sent: Town) -> None:
     before = sent.everything()
-    original = forge(b"From: mayor@city.example\r\nTo: ana@example.org\r\n\r\nD7.")
-    kind = sent.take(shape(original, "ana@example.org"))
-    assert kind in {Kind.BOUNCE, Kind.COMPLAINT}
+    for original in FORGED.values():
+        for kind, shape in SHAPES.items():
+            assert sent.take(shape(original, "ana@example.org")) is kind
     assert sent.everything() == before
-    (case,) = sent.all(Inbound)
-    assert (case.kind, case.done_at) == (kind, None)
-    assert case.endpoint_id == sent.endpoint("ana@example.org").id
-    assert "ana" not in case.text
+    cases = sent.all(Inbound)
+    assert [case.kind for case in cases] == [*SHAPES] * len(FORGED)
+    assert {(case.done_at, case.endpoint_id) for case in cases} == {
+        (None, sent.endpoint("ana@example.org").id)
+    }
+    assert not any("ana" in case.text for case in cases)
 
 
 async def test_a_forged_unsubscribe_changes_nothing(sent: Town) -> None:
@@ -246,7 +246,7 @@ def test_r19_a_tenth_of_a_percent_warns_and_three_tenths_are_wrong(
     assert reputation.Rate("email", LIST, accepted, 0, complaints).level.value == level
 
 
-@pytest.mark.parametrize("code", ["4.2.2", "5.2.2", "4.4.7"])
+@pytest.mark.parametrize("code", ["4.2.2", "5.2.2"])
 async def test_r16_soft_bounces_in_succession_hold_the_address_for_a_person(town: Town, code: str) -> None:
     town.settle("ana@example.org")
     for turn in range(1, 6):
