@@ -24,6 +24,7 @@ from contacts.models import ConsentEvent, Contact, ContactList, Endpoint, Endpoi
 from notify.dispatch.guard import EngineBusy
 from notify.hub import Hub
 from notify.inbound import Inbound
+from notify.stage import running_with_sandbox
 from notify.tokens import Recipient
 from notify.web.app import create_app
 from notify.web.hooks import fetching
@@ -499,3 +500,18 @@ async def test_nothing_of_a_conversation_is_logged(called: Square, capfd: pytest
     logged = "".join(capfd.readouterr())
     for secret in (str(ROSA), "Bus news", called.sandbox.bots.token):
         assert secret not in logged
+
+
+async def test_the_whole_hub_fetches_where_its_settings_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NOTIFY_TELEGRAM__UPDATES", "polling")
+    given = {"state_dir": tmp_path / "state", "city": {"name": "Rivermouth", "languages": LANGUAGES}}
+    async with running_with_sandbox("127.0.0.1", 0, tmp_path / "out", given) as stage:
+        assert stage.sandbox
+        await stage.sandbox.reply_telegram(ROSA, "/start", "es")
+        async with asyncio.timeout(20):
+            while not [each for each in stage.sandbox.chats.of(str(ROSA)) if each.direction == "out"]:
+                await asyncio.sleep(0.02)
+        assert not stage.sandbox.bots.webhook["url"]
