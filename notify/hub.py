@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
@@ -12,7 +13,11 @@ from notify.dispatch.engine import Engine
 from notify.rendering import Renderer
 from notify.settings import Ground, SettingsError, load
 from notify.tokens import Tokens
+from notify.translation.apertium import ApertiumEngine
 from notify.translation.argos import ArgosEngine
+from notify.translation.chain import Chain
+from notify.translation.engine import Engine as Translator
+from notify.translation.libretranslate import LibreTranslateEngine
 
 
 class Hub:
@@ -61,9 +66,17 @@ class Hub:
         return Tokens(self.settings.key())
 
     @cached_property
-    def translator(self) -> ArgosEngine:
-        """The machine that drafts translations, from the packages installed here."""
-        return ArgosEngine(self.settings.models)
+    def translator(self) -> Chain:
+        """The machine that drafts translations: the engines of the city, in its order."""
+        asked = self.settings.translation
+        made: dict[str, Callable[[], Translator]] = {
+            "argos": lambda: ArgosEngine(self.settings.models),
+            "libretranslate": lambda: LibreTranslateEngine(
+                asked.libretranslate_url, asked.libretranslate_key.get_secret_value()
+            ),
+            "apertium": lambda: ApertiumEngine(asked.apertium_url),
+        }
+        return Chain([made[name]() for name in asked.engines])
 
     def engine(self) -> Engine:
         """An engine over this hub's database and channels."""

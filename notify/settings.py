@@ -16,7 +16,7 @@ from datetime import time
 from functools import cache
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, cast
+from typing import Annotated, Any, ClassVar, Literal, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, create_model
@@ -130,6 +130,17 @@ class TranslationSettings(BaseModel):
     two_people: bool = Field(
         default=False, description="Nobody approves a sentence that they were the last to edit."
     )
+    engines: list[Literal["argos", "libretranslate", "apertium"]] = Field(
+        default_factory=lambda: ["argos"],
+        description="Asked in this order; the first that has the pair drafts.",
+    )
+    libretranslate_url: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    libretranslate_key: SecretStr = SecretStr("")
+    apertium_url: str = Field(
+        default="", pattern=r"^(https?://\S+)?$"
+    )  # of an APY server; empty: the command
+    # Where packages for the machine are listed: an address, or a folder on a machine without internet.
+    index: str = "https://raw.githubusercontent.com/argosopentech/argospm-index/main/index.json"
     # What readers of a language get whose translation is not approved: nothing ("hold", the rule), the source
     # with a notice in their language ("notice"), or that and the text in another language ("both fr").
     missing: dict[

@@ -87,6 +87,7 @@ class ArgosEngine:
     """
 
     name = "argos"
+    local = True
 
     def __init__(self, directory: Path, workers: int = 1, beam: int = 4, loaded: int = 4) -> None:
         """Look at nothing and load nothing yet.

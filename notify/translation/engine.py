@@ -54,6 +54,10 @@ class Engine(Protocol):
     def name(self) -> str:
         """A short word for settings and records: "argos"."""
 
+    @property
+    def local(self) -> bool:
+        """Whether no text leaves this machine."""
+
     def pairs(self) -> set[Pair]:
         """Every pair it can translate, those through a third language included."""
 
