@@ -32,6 +32,7 @@ class Method(StrEnum):
     WEB_FORM = "web form"
     PAPER = "paper"
     PROVIDER = "provider"
+    FREE_TEXT = "free text"  # a person read what the resident wrote, and decided (R3)
 
 
 @dataclass(frozen=True, slots=True)

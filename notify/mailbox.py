@@ -21,12 +21,13 @@ from sqlmodel import Session, col, select
 
 from channels.contract import Channel, Event, EventKind
 from channels.incoming import Kind, Mail, Mailbox, MailboxUnavailable, TakesMail, Waiting
+from channels.refusals import is_refusal
 from contacts import consent
 from contacts.addresses import BadAddress, normalise
 from contacts.columns import now
 from contacts.joining import living
 from contacts.models import Endpoint
-from notify import audit
+from notify import audit, inbound
 from notify.database import Database
 from notify.dispatch import receipts
 from notify.dispatch.models import Delivery, Dispatch
@@ -108,6 +109,9 @@ class Reader:
             about = self._about(session, channel, mail)
             if not self._keep(session, channel, mail, about, digest):
                 return None
+            if _refuses(mail, about) and about.endpoint is not None:
+                # Though only the sender's address claims it: at worst a mail waits until a person has looked.
+                inbound.hold(session, channel.name, about.endpoint.address_key)
             if about.proven:
                 self._act(session, mail, about)
             session.commit()
@@ -190,7 +194,7 @@ class Reader:
         done = mail.kind in _NOTHING_TO_DO or (about.proven and mail.kind in {*_EVENTS, Kind.LEAVE})
         row = Inbound(
             channel=channel.name,
-            kind=mail.kind.value,
+            kind=inbound.REFUSAL if _refuses(mail, about) else mail.kind.value,
             endpoint_id=about.endpoint.id if about.endpoint else None,
             address_hash="" if about.endpoint else self._hash(channel, mail.address),
             text=mail.text if mail.kind is Kind.REPLY else _summary(mail),
@@ -224,6 +228,11 @@ class Reader:
             receipts.record(session, event, self._settings.sending)
         elif about.endpoint is not None and mail.kind is Kind.COMPLAINT:
             complain(session, about.endpoint, mail.code, actor="resident")
+
+
+def _refuses(mail: Mail, about: _About) -> bool:
+    """Whether somebody we write to may want no more mails, in their own words (R3)."""
+    return mail.kind is Kind.REPLY and about.endpoint is not None and is_refusal(mail.text)
 
 
 def complain(session: Session, endpoint: Endpoint, reference: str, actor: str) -> None:

@@ -19,7 +19,7 @@ FLOORS = (
     ("statements",),
     ("playbooks", "translation", "rendering"),
     ("dispatch",),
-    ("timetables", "mailbox", "residents", "own_data"),
+    ("timetables", "mailbox", "residents", "own_data", "consents", "inbox"),
     ("retention",),
     ("hub", "invitations", "tables", "migrations", "doctor"),
     ("web",),

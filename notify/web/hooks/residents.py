@@ -45,6 +45,7 @@ _RECEIPTS = frozenset({EventKind.SENT, EventKind.DELIVERED, EventKind.UNDELIVERE
 # Who says one of these is on record from then on: a later import must find it.
 _DECISIONS = frozenset({Want.LEAVE, Want.JOIN, Want.LEAVE_LIST, Want.JOIN_LIST, Want.REFUSAL})
 _READ_BY_STAFF = frozenset({Want.REPLY, Want.REFUSAL})
+_SYSTEM = "system"  # who has dealt with a message that the hub carried out
 # Where a channel has no sentence of its own for it.
 _INSTEAD = {"welcome": "started", "joined": "started", "left": "stopped"}
 
@@ -137,6 +138,8 @@ class Residents:
             language=event.language,
             answered=event.answered,
             provider_id=event.provider_id,
+            done_by="" if heard.wish.want in _READ_BY_STAFF else _SYSTEM,
+            done_at=None if heard.wish.want in _READ_BY_STAFF else now(),
         )
         return keep(session, row)
 
