@@ -131,7 +131,7 @@ class TranslationSettings(BaseModel):
         default=False, description="Nobody approves a sentence that they were the last to edit."
     )
     engines: list[Literal["argos", "libretranslate", "apertium"]] = Field(
-        default_factory=lambda: ["argos"],
+        default=["argos"],
         description="Asked in this order; the first that has the pair drafts.",
     )
     libretranslate_url: str = Field(default="", pattern=r"^(https?://\S+)?$")
