@@ -22,6 +22,7 @@ from channels.incoming import BadCode, TakesReturns
 from contacts import consent
 from contacts.audience import Skip
 from contacts.columns import now
+from contacts.joining import living
 from contacts.models import Endpoint, EndpointState
 from notify import audit
 from notify.dispatch import receipts
@@ -85,7 +86,7 @@ def enter(session: Session, returned: Returned, reason: Reason, actor: str) -> N
     row.code = f"returned: {reason}"
     session.add(row)
     session.flush()
-    endpoint = session.get(Endpoint, row.endpoint_id) if row.endpoint_id is not None else None
+    endpoint = living(session, row.endpoint_id) if row.endpoint_id is not None else None
     if endpoint is not None:
         _draw_consequences(session, row, endpoint, reason, returned.code, actor)
     audit.record(
@@ -156,7 +157,7 @@ def _hold(session: Session, row: Delivery, endpoint: Endpoint) -> None:
 
 def _meant(session: Session, row: Delivery) -> list[int]:
     """Whom the letter was for: its contact, and those of the household who got none of their own for it."""
-    endpoint = session.get(Endpoint, row.endpoint_id) if row.endpoint_id is not None else None
+    endpoint = living(session, row.endpoint_id) if row.endpoint_id is not None else None
     if endpoint is None:
         return [row.contact_id]
     others = (
