@@ -21,10 +21,12 @@ from contacts import consent, lists, moving, registering
 from contacts.addresses import Address, BadAddress, normalise
 from contacts.columns import now
 from contacts.models import Contact, Endpoint, EndpointState, Subscription
+from notify import inbound
 from notify.hub import Hub
 from notify.inbound import Inbound, keep
 from notify.web.hooks import invited
 from notify.web.hooks.residents import Residents
+from notify.web.hooks.wishes import own_names
 from notify.web.languages import choose, spoken
 from notify.web.public.topics import Topic, described, public_lists
 
@@ -213,6 +215,8 @@ def _row(channel: Channel, event: Event, chat: _Chat) -> Inbound:
         endpoint_id=chat.endpoints[0].id,
         language=event.language,
         provider_id=event.provider_id,
+        done_by="system",
+        done_at=now(),
     )
 
 
@@ -223,18 +227,19 @@ def _joined(session: Session, chat: _Chat) -> set[int]:
 
 
 def _add(session: Session, chat: _Chat, list_id: int) -> None:
-    """Who presses a button can be reached, whatever we thought of the address."""
+    """Who presses yes can be reached, whatever we thought of the address, and whatever they wrote before."""
+    inbound.release(session, chat.channel.name, chat.address.key, by="resident")
     for endpoint in chat.endpoints:
+        session.refresh(endpoint)
         endpoint.state, endpoint.state_reason = EndpointState.USABLE, ""
+        endpoint.held, endpoint.soft_bounces = "", 0
         session.add(endpoint)
         lists.add_member(session, list_id, endpoint.contact_id)
 
 
 def _own_name(language: str) -> str:
     """What a language's readers call it."""
-    if language in templates.languages():
-        return templates.phrases(language)["language"]
-    name = templates.language_name(language)
+    name = next(iter(own_names(language)))
     return name[:1].upper() + name[1:]
 
 

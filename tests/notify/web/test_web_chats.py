@@ -461,6 +461,15 @@ async def test_free_text_is_kept_for_staff_and_not_answered(called: Square) -> N
     assert (kept.kind, kept.text) == ("reply", "My street is dark")
 
 
+async def test_r3_a_refusal_in_free_text_holds_until_the_resident_says_yes_again(called: Square) -> None:
+    called.topic("Buses", en="Bus news")
+    await called.says("/start", "en")
+    await called.says("please leave me alone")
+    assert called.rows(Endpoint)[0].held
+    await called.presses("Bus news")
+    assert not called.rows(Endpoint)[0].held
+
+
 async def test_several_people_in_one_chat_share_what_is_chosen_there(called: Square) -> None:
     """An import may bring a chat twice."""
     both = [called.resident(str(ROSA), channel="telegram") for _ in range(2)]
