@@ -8,7 +8,7 @@ wins, see `contacts.merging` (R32).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,14 +26,14 @@ from contacts.models import Endpoint, EndpointState, ImportRun, ImportState, Lis
 from contacts.plain import Plain, PlainReader
 from contacts.previews import Preview, preview
 from contacts.reports import WRITTEN, ImportReport
-from contacts.sheets import RowError, Sheet, open_sheet, safe_cell, write_errors
+from contacts.sheets import RowError, Sheet, errors_into, open_sheet, safe_cell, write_errors
 from contacts.staging import Stager
 from contacts.undoing import Undone, undo
 from contacts.values import ImportFailed, SheetProblem
 
 __all__ = [
     "Attestation", "ImportFailed", "ImportReport", "NoConsent", "NoList", "Preview", "RowError", "Undone",
-    "import_contacts", "preview", "runs", "safe_cell", "undo", "write_errors",
+    "check_grounds", "errors_into", "import_contacts", "preview", "runs", "safe_cell", "undo", "write_errors",
 ]  # fmt: skip
 
 _Row = tuple[list[str], Plain | None, Entry | None]  # its cells, and what it says if it says something
@@ -122,10 +122,7 @@ def import_contacts(
     """
     sheet = open_sheet(path, encoding=encoding, delimiter=delimiter, sheet_name=sheet_name, mapping=mapping)
     names = [lists.clean_name(each) for each in ([list_name] if isinstance(list_name, str) else list_name)]
-    if not names and "lists" not in sheet.columns:
-        raise NoList
-    if "consent" not in sheet.columns and attestation is None and not _only_exclusions(session, names):
-        raise NoConsent
+    check_grounds(session, sheet.columns, names, attestation)
     options: dict[str, Any] = {
         "lists": names, "country": country.upper(), "language": language, "attestation": str(attestation),
         "channels": dict(channels), "encoding": sheet.encoding, "delimiter": sheet.delimiter,
@@ -145,6 +142,26 @@ def import_contacts(
     report.import_id, report.resumed_at = run.id, run.rows_done
     _import(session, sheet, run, how, report)
     return report
+
+
+def check_grounds(
+    session: Session, fields: Collection[str], names: Sequence[str], attestation: Attestation | None
+) -> None:
+    """Make sure that somebody says which lists the residents are for, and that they agreed.
+
+    Args:
+        session: an open session.
+        fields: those that the sheet has columns for.
+        names: of the lists for everybody in the sheet.
+        attestation: stands for a consent column where there is none.
+
+    Raises:
+        NoConsent, NoList: nobody does.
+    """
+    if not names and "lists" not in fields:
+        raise NoList
+    if "consent" not in fields and attestation is None and not _only_exclusions(session, names):
+        raise NoConsent
 
 
 @dataclass(frozen=True, slots=True)

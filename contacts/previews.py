@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from contacts import workbooks
 from contacts.sheets import Row, Sheet, open_sheet
 from contacts.values import masked
 
@@ -42,6 +43,7 @@ class Preview:
         columns: every column that has a header.
         rows: the first rows by field, personal values masked.
         lines: how many lines there are.
+        has_formulas: it is a workbook with formulas; their results, as saved, count as the cells.
     """
 
     file: str
@@ -52,6 +54,7 @@ class Preview:
     columns: tuple[PreviewColumn, ...]
     rows: tuple[dict[str, str], ...] = field(repr=False)
     lines: int
+    has_formulas: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -78,6 +81,7 @@ def preview(
         columns=_columns(sheet, first),
         rows=tuple({name: _shown(name, text) for name, text in cells.items()} for cells in first),
         lines=sheet.lines,
+        has_formulas=bool(sheet.sheet_name) and workbooks.has_formulas(path),
     )
 
 

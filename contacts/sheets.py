@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -220,12 +221,27 @@ def write_errors(path: Path, errors: Iterable[RowError]) -> None:
     Raises:
         OSError: the file cannot be written.
     """
+    with errors_into(path) as write:
+        for each in errors:
+            write(each)
+
+
+@contextmanager
+def errors_into(path: Path) -> Iterator[Callable[[RowError], None]]:
+    """What writes row errors into a file one by one, however many there are; see `write_errors`.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
     with path.open("w", encoding="utf-8-sig", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(["row", "column", "value", "code", "message", "cure"])
-        for each in errors:
+
+        def write(each: RowError) -> None:
             texts = [each.column, each.masked, each.code.value, each.message, each.cure]
             writer.writerow([each.row, *map(safe_cell, texts)])
+
+        yield write
 
 
 def _encoding(path: Path, said: str | None) -> tuple[str, int]:

@@ -114,7 +114,7 @@ def count_rows(path: Path, sheet_name: str) -> int:
 def _records(path: Path, name: str, wanted: frozenset[int] | None) -> Iterator[tuple[int, list[str]]]:
     with closing(_load(path)) as book, closing(_load(path, data_only=False)) as written:
         results = _rows(book, name)
-        formulas = _rows(written, name) if _has_formulas(path) else None
+        formulas = _rows(written, name) if has_formulas(path) else None
         for number, cells in enumerate(results, 1):
             if number > MOST_ROWS:
                 raise _too_big()
@@ -207,7 +207,8 @@ def _check_part(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
             before = block[-16:]
 
 
-def _has_formulas(path: Path) -> bool:
+def has_formulas(path: Path) -> bool:
+    """Whether any cell of a workbook is a formula."""
     with zipfile.ZipFile(path) as archive:
         return any(
             _holds_formula(archive, part)
