@@ -64,7 +64,7 @@ def composed() -> Formatted:
 
 def channel(base: str, tasks: int) -> TelegramChannel:
     """This channel against the stub."""
-    given = {"token": TOKEN, "api_base": base, "concurrency": tasks}
+    given = {"token": TOKEN, "api_base": base, "concurrency": tasks, "rate": 0}
     return TelegramChannel(TelegramChannel.Settings.model_validate(given), CITY)
 
 

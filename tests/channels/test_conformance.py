@@ -105,7 +105,7 @@ class TestEmail(Battery):
 
 
 def telegram_settings(world: World) -> dict[str, Any]:
-    return world.sandbox.settings()["telegram"] | {"timeout": 0.5, "concurrency": 4, "pause": 0}
+    return world.sandbox.settings()["telegram"] | {"timeout": 0.5, "concurrency": 4, "pause": 0, "rate": 0}
 
 
 class TestTelegram(Battery):

@@ -29,7 +29,7 @@ async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
 
 @pytest.fixture
 async def channel(sandbox: Sandbox) -> AsyncIterator[TelegramChannel]:
-    given = sandbox.settings()["telegram"] | {"pause": 0.01, "timeout": 0.5}
+    given = sandbox.settings()["telegram"] | {"pause": 0.01, "timeout": 0.5, "rate": 0}
     async with TelegramChannel(TelegramSettings.model_validate(given), CITY) as opened:
         yield opened
 
