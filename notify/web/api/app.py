@@ -16,7 +16,7 @@ from notify.hub import Hub
 from notify.web.api import consents, contacts, imports, lists, problems, segments
 from notify.web.api.door import SCHEME, Door, Doorkeeper
 from notify.web.api.problems import Problem, ProblemDocument, not_there
-from notify.web.api.routing import Routes
+from notify.web.api.routing import MAKES, Routes
 from notify.web.api.seeing import BASE
 from notify.web.guard import report
 from notify.web.pages import Pages
@@ -117,6 +117,7 @@ def _tags(description: dict[str, Any]) -> list[str]:
 
 def _completed(description: dict[str, Any]) -> dict[str, Any]:
     """The framework's description with our problems instead of its own errors, and with the way in."""
+    _link(description["paths"])
     statuses: set[int] = set()
     for path in description["paths"].values():
         for operation in path.values():
@@ -135,6 +136,21 @@ def _completed(description: dict[str, Any]) -> dict[str, Any]:
         SCHEME: {"type": "http", "scheme": "bearer", "description": "A key: `notify api-key add`."}
     }
     return description
+
+
+def _link(paths: dict[str, Any]) -> None:
+    """Say of what makes something where that is found from then on."""
+    ways = {way["operationId"]: (path, way) for path, found in paths.items() for way in found.values()}
+    for _, way in ways.values():
+        name, place = way.pop(MAKES, ("", ""))
+        links = {
+            other: {"operationId": other, "parameters": {name: f"$response.body#/{place}"}}
+            for other, (path, _) in ways.items()
+            if name and path.count("{") == 1 and f"{{{name}}}" in path
+        }
+        if links:
+            good = min(way["responses"])
+            way["responses"][good]["links"] = links
 
 
 def _is_frameworks(operation: dict[str, Any]) -> bool:

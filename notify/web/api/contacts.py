@@ -46,7 +46,7 @@ def add_routes(routes: Routes) -> None:
     routes.add("GET", "/contacts", list_contacts, scope=read, gives=ContactPage, refuses=[422])
     routes.add(
         "POST", "/contacts", create_contact, scope=write, gives=Made, status=201, refuses=[409, 422],
-        repeatable=True, headers=["Location"],
+        repeatable=True, headers=["Location"], makes=("contact_id", "id"),
     )  # fmt: skip
     routes.add("POST", "/contacts/search", search_contacts, scope=read, gives=ContactsFound, refuses=[422])
     routes.add("GET", one, get_contact, scope=read, gives=ContactShape, refuses=[404], headers=["ETag"])

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import UploadFile
-from pydantic import AwareDatetime, BeforeValidator, ConfigDict, Field
+from pydantic import AwareDatetime, ConfigDict, Field
 
 from contacts.models import ImportState
 from notify.web.api.fields import Body, PlainId, Shape, words
 
 SHOWN_ERRORS = 1000
 MOST_COLUMNS = 100
-
-_DAY = r"^(\d{4}-\d{2}-\d{2})?$"
-
-
-def _day_or_none(value: Any) -> Any:
-    """An empty field of a form is none."""
-    return value or None
 
 
 class NewImport(Body):
@@ -36,10 +28,8 @@ class NewImport(Body):
     attest_source: Annotated[str, words(200)] = Field(
         default="", description="Where that can be looked up.", examples=["sign-up sheets 1 to 40"]
     )
-    attest_date: Annotated[date | None, BeforeValidator(_day_or_none)] = Field(
-        default=None,
-        description="On which day they agreed; today, if it is left out.",
-        examples=["2026-05-01"],
+    attest_date: Annotated[str, words(40)] = Field(
+        default="", description="On which day they agreed; today, if it is empty.", examples=["2026-05-01"]
     )
     attest_language: Annotated[str, words(60)] = Field(default="", description="Of the wording, BCP 47.")
     attest_basis: Literal["consent", "public_task"] = Field(

@@ -10,6 +10,7 @@ import hashlib
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
@@ -21,7 +22,9 @@ from sqlmodel import Session, col, select
 
 from contacts import importing
 from contacts.columns import now
+from contacts.dates import read_day
 from contacts.importing import Attestation, ImportFailed, ImportReport
+from contacts.languages import language_tag
 from contacts.models import Basis, ImportRun, ImportState
 from contacts.values import SheetProblem, clean_line
 from notify import liaisons
@@ -41,7 +44,7 @@ from notify.web.api.import_shapes import (
     UndoneShape,
 )
 from notify.web.api.paging import Paging
-from notify.web.api.problems import Problem, not_possible, not_there
+from notify.web.api.problems import Problem, at, not_possible, not_there
 from notify.web.api.routing import Routes
 from notify.web.api.seeing import BASE, visible_list
 
@@ -57,7 +60,7 @@ def add_routes(routes: Routes) -> None:
     routes.add("GET", "/imports", list_imports, scope=read, gives=ImportPage, refuses=[422])
     routes.add(
         "POST", "/imports", import_sheet, scope=write, gives=ImportReportShape, repeatable=True,
-        largest=routes.largest_upload,
+        largest=routes.largest_upload, makes=("import_id", "import_id"),
     )  # fmt: skip
     routes.add("GET", one, get_import, scope=read, gives=ImportShape, refuses=[404])
     routes.add(
@@ -105,12 +108,13 @@ def undo_import(call: Caller, import_id: PathId) -> Response:
 
 
 def _bring_in(call: Call, path: Path, form: NewImport) -> Answer:
-    name = _list_name(call, path, form)
+    name, city = _list_name(call, path, form), call.hub.settings.city
+    attestation = _attestation(call, form)
     with _alone(), _taken(), call.hub.database.session() as session:
         report = importing.import_contacts(
-            session, path, list_name=name, country=call.hub.settings.city.country, actor=call.actor,
-            attestation=_attestation(form), channels=address_kinds(), language=call.hub.settings.city.languages[0],
-            dry_run=form.dry_run, proof_key=call.hub.settings.key(), **_reading(form),
+            session, path, list_name=name, country=city.country, actor=call.actor, attestation=attestation,
+            channels=address_kinds(), language=city.languages[0], dry_run=form.dry_run,
+            proof_key=call.hub.settings.key(), **_reading(form),
         )  # fmt: skip
     if form.dry_run:
         return Answer(_report(report), trace=Trace("contacts.try_import", f"list {form.list_id}"))
@@ -140,13 +144,22 @@ def _mapping(said: list[str]) -> dict[str, str]:
     return {header.strip(): name.strip() for header, _, name in pairs}
 
 
-def _attestation(form: NewImport) -> Attestation | None:
+def _attestation(call: Call, form: NewImport) -> Attestation | None:
+    day = _day(call, form.attest_date)
+    with at("/attest_language"):
+        language = language_tag(form.attest_language) if form.attest_language else ""
     if not form.attest_wording:
         return None
-    return Attestation(
-        form.attest_wording, form.attest_source, form.attest_date or now().date(), form.attest_language,
-        Basis(form.attest_basis),
-    )  # fmt: skip
+    return Attestation(form.attest_wording, form.attest_source, day, language, Basis(form.attest_basis))
+
+
+def _day(call: Call, written: str) -> date:
+    """The day of an attestation; today where none is given."""
+    if not written:
+        return now().date()
+    with at("/attest_date"):
+        found = read_day(written, country=call.hub.settings.city.country)
+    return found.date() if isinstance(found, datetime) else found
 
 
 def _list_name(call: Call, path: Path, form: NewImport) -> str:

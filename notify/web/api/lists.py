@@ -34,7 +34,7 @@ def add_routes(routes: Routes) -> None:
     routes.add("GET", "/lists", list_lists, scope=read, gives=ListPage, refuses=[422])
     routes.add(
         "POST", "/lists", create_list, scope=write, gives=Made, status=201, refuses=[409, 422],
-        repeatable=True, headers=["Location"],
+        repeatable=True, headers=["Location"], makes=("list_id", "id"),
     )  # fmt: skip
     routes.add("GET", one, get_list, scope=read, gives=ListShape, refuses=[404], headers=["ETag"])
     routes.add(

@@ -16,6 +16,7 @@ from notify.web.api.door import needs
 from notify.web.api.fields import IdempotencyKey
 
 LARGEST_BODY = 200_000  # bytes of JSON
+MAKES = "x-makes"
 
 _ALWAYS = frozenset({400, 401, 403, 429, 500})
 _WITH_BODY = frozenset({413, 415})
@@ -51,6 +52,7 @@ class Routes:
         has_body: bool | None = None,
         headers: Iterable[str] = (),
         largest: int = LARGEST_BODY,
+        makes: tuple[str, str] | None = None,
     ) -> None:
         """Add a route.
 
@@ -66,6 +68,7 @@ class Routes:
             has_body: whether it takes a body; by its method, if None.
             headers: that a good answer carries.
             largest: bytes of the body.
+            makes: what it makes, as paths call it, and where a good answer says so; for the description's links.
         """
         takes_body = method not in self._bodiless if has_body is None else has_body
         statuses = _ALWAYS | set(refuses)
@@ -83,7 +86,7 @@ class Routes:
             response_class=Response if gives is None else JSONResponse,
             responses=good | problems.declared(statuses),
             dependencies=[Depends(_repeatable)] if repeatable else [],
-            openapi_extra=needs(scope, largest if takes_body else 0),
+            openapi_extra=needs(scope, largest if takes_body else 0) | ({MAKES: makes} if makes else {}),
         )
 
 

@@ -37,7 +37,7 @@ def add_routes(routes: Routes) -> None:
     routes.add("GET", "/segments", list_segments, scope=read, gives=SegmentPage, refuses=[422])
     routes.add(
         "POST", "/segments", create_segment, scope=write, gives=Made, status=201, repeatable=True,
-        headers=["Location"],
+        headers=["Location"], makes=("segment_id", "id"),
     )  # fmt: skip
     routes.add("POST", "/segments/count", count_filter, scope=read, gives=CountsShape, refuses=[422])
     routes.add("GET", one, get_segment, scope=read, gives=SegmentShape, refuses=[404], headers=["ETag"])
