@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channels.contract import Level
-from notify.translation import argos
-from notify.translation.argos import MAX_CHARACTERS, ArgosEngine, Package, PackageRefused
+from notify.translation import argos, argos_install, argos_model, argos_package
+from notify.translation.argos import MAX_CHARACTERS, ArgosEngine
+from notify.translation.argos_package import Package, PackageRefused
 from notify.translation.engine import Rejected, Sentence, Unavailable, Unsupported
 
 
@@ -65,16 +66,16 @@ def test_a_text_too_long_for_the_model_goes_through_in_stretches(engine: ArgosEn
 
 @given(st.lists(st.sampled_from(["\u2581word", "s", ".", "\u2581"]), max_size=600))
 def test_no_token_of_a_long_text_is_lost_and_no_stretch_is_too_long(tokens: list[str]) -> None:
-    stretches = list(argos._stretches(tokens))
+    stretches = list(argos_model._stretches(tokens))
     assert [token for stretch in stretches for token in stretch] == tokens
-    assert all(len(stretch) <= argos._MAX_TOKENS for stretch in stretches)
+    assert all(len(stretch) <= argos_model._MAX_TOKENS for stretch in stretches)
 
 
 def test_a_long_text_is_cut_after_a_mark_or_else_between_words() -> None:
     words = ["\u2581word"] * 200
-    assert len(next(argos._stretches(words))) == argos._MAX_TOKENS
-    assert len(next(argos._stretches([*words[:100], ".", *words]))) == 101
-    assert len(next(argos._stretches(["s"] * 70 + ["\u2581word"] + ["s"] * 200))) == 70
+    assert len(next(argos_model._stretches(words))) == argos_model._MAX_TOKENS
+    assert len(next(argos_model._stretches([*words[:100], ".", *words]))) == 101
+    assert len(next(argos_model._stretches(["s"] * 70 + ["\u2581word"] + ["s"] * 200))) == 70
 
 
 def test_too_much_at_once_is_refused(engine: ArgosEngine) -> None:
@@ -164,7 +165,7 @@ def test_the_newest_version_is_used_and_ten_comes_after_nine(tmp_path: Path, en_
     for version in ("1.9", "1.10", "1.2"):
         package = engine.install(en_es)
         folder = package.path.rename(tmp_path / f"v{version}")
-        _relabelled(argos.read_package(folder), package_version=version)
+        _relabelled(argos_package.read_package(folder), package_version=version)
     assert engine.describe("en", "es") == "argos translate-en_es 1.10"
 
 
@@ -173,7 +174,7 @@ def test_a_newer_version_that_does_not_load_does_not_replace_a_good_one(tmp_path
     package = engine.install(en_es)
     broken = tmp_path / "newer"
     shutil.copytree(package.path, broken)
-    _relabelled(argos.read_package(broken), package_version="2.0")
+    _relabelled(argos_package.read_package(broken), package_version="2.0")
     (broken / "model" / "model.bin").write_bytes(b"not a model")
 
     assert engine.translate(["You are not alone."], "en", "es")[0].text == "Ustedes no están solos."
@@ -220,7 +221,7 @@ def test_folders_that_are_no_packages_are_passed_over(tmp_path: Path, en_es: Pat
 def test_a_package_installed_by_another_process_is_seen(tmp_path: Path, en_es: Path) -> None:
     engine = ArgosEngine(tmp_path)
     assert engine.pairs() == set()
-    argos.install(en_es, tmp_path)
+    argos_install.install(en_es, tmp_path)
     assert engine.pairs() == {("en", "es")}
 
 
@@ -238,7 +239,7 @@ def test_threads_get_the_same_translations(engine: ArgosEngine) -> None:
     assert all(reply == replies[0] for reply in replies)
 
 
-class _CountingModel(argos._Model):
+class _CountingModel(argos_model.Model):
     """A real model that counts how often one is loaded."""
 
     loads: list[str]
@@ -251,7 +252,7 @@ class _CountingModel(argos._Model):
 @pytest.fixture
 def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The packages loaded, one after the other."""
-    monkeypatch.setattr(argos, "_Model", _CountingModel)
+    monkeypatch.setattr(argos, "Model", _CountingModel)
     _CountingModel.loads = []
     return _CountingModel.loads
 

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from notify.translation import argos
-from notify.translation.argos import ArgosEngine, PackageRefused, install
+from notify.translation import argos_install
+from notify.translation.argos import ArgosEngine
+from notify.translation.argos_install import install
+from notify.translation.argos_package import PackageRefused
 
 Entries = dict[str, bytes]
 
@@ -155,7 +157,7 @@ def test_two_files_of_one_name_are_refused(tmp_path: Path, entries: Entries) -> 
 def test_an_archive_that_grows_too_large_is_refused(
     tmp_path: Path, entries: Entries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(argos, "MAX_UNPACKED", 20_000_000)
+    monkeypatch.setattr(argos_install, "MAX_UNPACKED", 20_000_000)
     archive = _pack(tmp_path / "bomb.argosmodel", {**entries, f"{_TOP}/model/model.bin": bytes(20_000_000)})
     assert archive.stat().st_size < 1_000_000
     with pytest.raises(PackageRefused, match="more than the"):
@@ -173,7 +175,7 @@ def test_an_archive_that_lies_about_its_size_is_refused(tmp_path: Path, entries:
 
 
 def test_too_many_files_are_refused(tmp_path: Path, entries: Entries) -> None:
-    many = {f"{_TOP}/{number}": b"" for number in range(argos.MAX_FILES + 1)}
+    many = {f"{_TOP}/{number}": b"" for number in range(argos_install.MAX_FILES + 1)}
     with pytest.raises(PackageRefused, match="files"):
         install(_pack(tmp_path / "many.argosmodel", many), tmp_path / "packages")
 
@@ -192,7 +194,7 @@ def test_an_encrypted_or_strangely_packed_archive_is_refused(tmp_path: Path, ent
 
 
 def test_a_disk_without_room_is_told(tmp_path: Path, en_es: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    usage = argos.shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(argos.shutil, "disk_usage", lambda _: usage._replace(free=1000))
+    usage = argos_install.shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(argos_install.shutil, "disk_usage", lambda _: usage._replace(free=1000))
     with pytest.raises(PackageRefused, match="Make room"):
         install(en_es, tmp_path / "packages")
