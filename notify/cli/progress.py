@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -112,11 +112,24 @@ def forecast(found: Forecast, currency: str) -> Table:
 
 
 def left_out(found: Forecast) -> list[str]:
-    """Who would not be written to, and why."""
-    return [
-        f"{count:>6,} not written to{f' by {channel}' if channel else ''}: {SAID.get(reason, reason)}"
-        for (channel, reason), count in sorted(found.skipped.items())
+    """Who would not be written to: a line for each reason, the most frequent first."""
+    by_reason: dict[str, dict[str, int]] = {}
+    for (channel, reason), count in sorted(found.skipped.items()):
+        by_reason.setdefault(reason, {})[channel] = count
+    in_turn = sorted(by_reason.items(), key=lambda item: -sum(item[1].values()))
+    lines = [
+        f"{sum(counts.values()):>8,}  {SAID.get(reason, reason)}{_by_channel(counts)}"
+        for reason, counts in in_turn
     ]
+    return ["Not written to:", *lines] if lines else []
+
+
+def _by_channel(counts: Mapping[str, int]) -> str:
+    """Only where there are several: of 12, sms 9 and letter 3."""
+    named = {channel: count for channel, count in counts.items() if channel}
+    if len(named) < 2:
+        return "".join(f" ({channel})" for channel in named)
+    return f" ({', '.join(f'{channel} {count:,}' for channel, count in named.items())})"
 
 
 def local(moment: datetime | None, zone: str) -> str:

@@ -93,7 +93,7 @@ def dispatch_plan(
             session.commit()
     if as_json:
         return put_json(_plan_tree(kept, forecast) | {"to": meant})
-    say(meant)
+    say(*meant)
     _tell_plan(kept, forecast, here, show_texts=dry_run)
     return None
 
@@ -129,6 +129,8 @@ def _plan_tree(kept: Dispatch | None, forecast: Forecast) -> dict[str, Any]:
 def _tell_plan(kept: Dispatch | None, forecast: Forecast, here: Hub, *, show_texts: bool) -> None:
     console.print(progress.forecast(forecast, here.settings.city.currency))
     say(*progress.left_out(forecast))
+    if not forecast.people:
+        say("NOBODY would be written to.")
     if show_texts:
         for line in forecast.lines:
             console.rule(f"{line.channel}, {line.language}", align="left", characters="·")

@@ -258,22 +258,24 @@ def target(session: Session, to: str | None, except_: Iterable[str] = ()) -> Tar
     return Target(segment=found.name, filter=filters.show(tree), excluded=excluded)
 
 
-def in_words(session: Session, order: Order) -> str:
-    """Whom an order is for, in plain English.
+def in_words(session: Session, order: Order) -> list[str]:
+    """Whom an order is for, and whom it leaves out, in plain English, a line each.
 
     Raises:
         DispatchError: as `target` does.
     """
     meant = target(session, order.list_name, order.excluded)
     if meant.filter:
-        to = f"{meant.segment}: {segments.explain(session, meant.filter)}"
+        lines = [f"For the segment {meant.segment!r}: {segments.explain(session, meant.filter)}"]
+        lines += segments.doubts(session, meant.filter)
     elif meant.list_id is not None:
-        to = f"People on the list {order.list_name}."
+        lines = [f"For the list {order.list_name!r}."]
     else:
-        to = "Everybody who agreed to a list."
-    if not order.excluded:
-        return to
-    return f"{to} Not: who is on {' or '.join(order.excluded)}, or shares an address with somebody who is."
+        lines = ["For everybody who has said yes to a list."]
+    if order.excluded:
+        names = " or ".join(map(repr, order.excluded))
+        lines.append(f"Left out: everybody on {names}, and whoever shares an address with one of them.")
+    return lines
 
 
 def _list_id(session: Session, name: str) -> int:

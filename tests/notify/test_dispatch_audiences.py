@@ -14,6 +14,7 @@ from contacts import consent, lists, segments
 from contacts.columns import now
 from contacts.models import Contact, Endpoint, ListKind
 from notify import timetables
+from notify.cli import progress
 from notify.dispatch import control, plan
 from notify.dispatch import report as reports
 from notify.dispatch.models import Delivery, Dispatch, DispatchState
@@ -175,10 +176,16 @@ def test_the_forecast_says_who_would_be_left_out_and_why(hub: Hub, statement: in
         found = plan.forecast(session, order, hub.channels, hub.renderer)
         assert found.skipped == {("sms", "excluded"): 1, ("email", "excluded"): 1, ("sms", "held"): 1}
         assert (found.people, found.audience) == (5, 8)
-        assert plan.in_words(session, order) == (
-            'North: People who live in North End, and who agreed, with this very address, to "residents". '
-            "Not: who is on Families, or shares an address with somebody who is."
-        )
+        assert plan.in_words(session, order) == [
+            "For the segment 'North': People who live in North End, and who agreed, with this very address, to "
+            '"residents".',
+            "Left out: everybody on 'Families', and whoever shares an address with one of them.",
+        ]
+        assert progress.left_out(found) == [
+            "Not written to:",
+            "       2  left out, by a list or an address they share (email 1, sms 1)",
+            "       1  waits for a person to read what they wrote (sms)",
+        ]
     assert {reason for _, reason in found.skipped} <= SAID.keys()
 
 
