@@ -194,7 +194,8 @@ class Stager:
 
     def _execute(self, statement: Any, values: dict[str, Any]) -> Any:
         given = {name: values[name.removeprefix(_OURS)] for name in _asks_for(statement)}
-        return self._session.connection().execute(statement, given)
+        counting = {"preserve_rowcount": True}
+        return self._session.connection().execute(statement, given, execution_options=counting)
 
 
 @lru_cache(maxsize=64)
