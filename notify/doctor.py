@@ -19,7 +19,7 @@ from notify.database import Database, DatabaseUnavailable
 from notify.dispatch import reputation
 from notify.settings import Ground
 from notify.staff import Deed, Staff
-from notify.translation.argos import ArgosEngine
+from notify.translation.chain import chosen
 from notify.translation.codes import best_match
 from notify.translation.engine import closest_pair
 from templates import languages as phrase_languages
@@ -38,7 +38,7 @@ async def examine(settings: Ground) -> list[Finding]:
         spoken |= _spoken(database)
         findings += [*_staff(database), *_playbooks(database, settings), *_complaints(database)]
         database.dispose()
-    findings += [*_words(spoken), *_models(settings)]
+    findings += [*_words(spoken), *_languages(settings)]
     for name, channel in available().items():
         findings += await _channel(name, channel, settings)
     return findings
@@ -146,15 +146,16 @@ def _words(spoken: set[str]) -> Iterable[Finding]:
         )  # fmt: skip
 
 
-def _models(settings: Ground) -> Iterable[Finding]:
-    engine = ArgosEngine(settings.models)
-    yield from engine.health()
+def _languages(settings: Ground) -> Iterable[Finding]:
+    """What the engines say, and which of the city's languages no machine drafts."""
+    translator = chosen(settings.translation, settings.models)
+    yield from translator.health()
     source, *others = settings.city.languages
-    pairs = engine.pairs()
-    if by_hand := [language for language in others if closest_pair(pairs, source, language) is None]:
+    pairs = [engine.pairs() for engine in translator.engines]
+    if by_hand := [each for each in others if not any(closest_pair(found, source, each) for found in pairs)]:
         yield Finding(
             Level.WARNING, "translation", f"No machine drafts for: {', '.join(by_hand)}. People translate these.",
-            f"Put Argos packages into {settings.models}, or rely on people and playbooks.",
+            "Look for packages: notify languages install --city; or rely on people and playbooks.",
         )  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
@@ -13,11 +12,7 @@ from notify.dispatch.engine import Engine
 from notify.rendering import Renderer
 from notify.settings import Ground, SettingsError, load
 from notify.tokens import Tokens
-from notify.translation.apertium import ApertiumEngine
-from notify.translation.argos import ArgosEngine
-from notify.translation.chain import Chain
-from notify.translation.engine import Engine as Translator
-from notify.translation.libretranslate import LibreTranslateEngine
+from notify.translation.chain import Chain, chosen
 
 
 class Hub:
@@ -68,15 +63,7 @@ class Hub:
     @cached_property
     def translator(self) -> Chain:
         """The machine that drafts translations: the engines of the city, in its order."""
-        asked = self.settings.translation
-        made: dict[str, Callable[[], Translator]] = {
-            "argos": lambda: ArgosEngine(self.settings.models),
-            "libretranslate": lambda: LibreTranslateEngine(
-                asked.libretranslate_url, asked.libretranslate_key.get_secret_value()
-            ),
-            "apertium": lambda: ApertiumEngine(asked.apertium_url),
-        }
-        return Chain([made[name]() for name in asked.engines])
+        return chosen(self.settings.translation, self.settings.models)
 
     def engine(self) -> Engine:
         """An engine over this hub's database and channels."""

@@ -1,31 +1,43 @@
 """Apertium as an engine: rules instead of a model, for close languages; the system's command, or an APY server.
 
-Command: apertium(1). Server: https://wiki.apertium.org/wiki/Apertium-apy. Codes are ISO 639-3 on their side.
-Rough even where it works (`Mayor Long` becomes a long mayor), so it is nobody's default.
+Command: apertium(1). Server: https://wiki.apertium.org/wiki/Apertium-apy, tried against version 0.13. Codes are
+ISO 639-3 on their side. Rough even where it works (`Mayor Long` becomes a long mayor), so it is nobody's default.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import signal
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
-
-import httpx
-from langcodes import Language
+from collections.abc import Iterator, Sequence
 
 from channels.contract import Finding, Level
 from notify.translation.codes import standard
-from notify.translation.engine import EngineError, Pair, Sentence, Unavailable, Unsupported, closest_pair
+from notify.translation.engine import (
+    EngineError,
+    Pair,
+    Sentence,
+    Unavailable,
+    Unsupported,
+    check_texts,
+    closest_pair,
+    in_words,
+)
+from notify.translation.remote import Answer, Listing, Server
 
-TIMEOUT = 60.0  # seconds for one call
+TIMEOUT = 60.0
+"""Seconds for one call of the command."""
+
+_URL = "NOTIFY_TRANSLATION__APERTIUM_URL"
 _BETWEEN = "\n\n"  # sentences: Apertium carries nothing over an empty line
 _MODE = re.compile(r"^\s*([a-z]{2,3})-([a-z]{2,3})\s*$", re.MULTILINE)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 
 class ApertiumEngine:
-    """Translates with what is installed on this machine, or on a server."""
+    """Translates with what is installed on this machine, or on a server. Safe to use from several threads."""
 
     name = "apertium"
 
@@ -35,13 +47,14 @@ class ApertiumEngine:
         Args:
             url: of an APY server; empty for the command on this machine.
         """
-        self._url = url.rstrip("/")
+        self._server = Server(url, "Apertium", _URL) if url else None
+        self._modes = Listing(self._listed)
         self.local = not url
 
     def pairs(self) -> set[Pair]:
         """Every installed pair; nothing while it cannot be asked."""
         try:
-            return set(self._modes)
+            return set(self._modes())
         except EngineError:
             return set()
 
@@ -49,25 +62,29 @@ class ApertiumEngine:
         """The engine and its mode: "apertium eng-spa".
 
         Raises:
-            Unsupported: no such pair.
+            Unsupported, Unavailable: as `translate` does.
         """
-        return f"{self.name} {'-'.join(self._modes[self._pair(source, target)])}"
+        return f"{self.name} {'-'.join(self._modes()[self._pair(source, target)])}"
 
     def translate(self, texts: Sequence[str], source: str, target: str) -> list[Sentence]:
         """Translate sentences; see `Engine.translate`."""
+        check_texts(texts)
         pair = self._pair(source, target)
-        mode = self._modes[pair]
-        worded = [" ".join(text.split()) for text in texts if text.strip()]
-        replies = iter(self._all(worded, mode) if worded else ())
-        return [Sentence(next(replies) if text.strip() else text, None, pair) for text in texts]
+        lines = [_one_line(text) for text in texts]
+        worded = [line for line in lines if line]
+        replies = iter(self._all(worded, self._modes()[pair]) if worded else ())
+        return [
+            Sentence(next(replies) if line else text, None, pair)
+            for text, line in zip(texts, lines, strict=True)
+        ]
 
     def health(self) -> Sequence[Finding]:
         """What it translates, or why it does not."""
         try:
-            listed = ", ".join(f"{source} to {target}" for source, target in sorted(self._modes))
+            pairs = self._modes()
         except EngineError as error:
             return [Finding(Level.ERROR, self.name, error.reason, error.cure)]
-        if not listed:
+        if not pairs:
             return [
                 Finding(
                     Level.WARNING,
@@ -76,25 +93,15 @@ class ApertiumEngine:
                     "Install apertium-eng-spa or the like.",
                 )
             ]
-        return [Finding(Level.OK, self.name, f"Translates {listed}.")]
+        return [Finding(Level.OK, self.name, f"Translates {in_words(pairs)}.")]
 
-    @cached_property
-    def _modes(self) -> dict[Pair, Pair]:
+    def _listed(self) -> dict[Pair, Pair]:
         """The pairs by BCP 47, and what Apertium calls them."""
-        found = list(self._listed())
+        found = _on_server(self._server) if self._server else _MODE.findall(_run(["-l"], ""))
         return {pair: mode for mode in found if (pair := _tags(mode)) and pair[0] != pair[1]}
 
-    def _listed(self) -> Iterator[Pair]:
-        if not self._url:
-            yield from _MODE.findall(_run(["-l"], ""))
-            return
-        listed = _data(_get(f"{self._url}/listPairs"))
-        for each in listed if isinstance(listed, list) else ():
-            if isinstance(each, dict):
-                yield str(each.get("sourceLanguage", "")), str(each.get("targetLanguage", ""))
-
     def _pair(self, source: str, target: str) -> Pair:
-        pair = closest_pair(self._modes, source, target)
+        pair = closest_pair(self._modes(), source, target)
         if pair is None:
             raise Unsupported(f"Apertium does not translate {source} to {target}.", "Let a person translate.")
         return pair
@@ -107,20 +114,22 @@ class ApertiumEngine:
         return [self._one(text, mode).strip() for text in texts]
 
     def _one(self, text: str, mode: Pair) -> str:
-        if not self._url:
+        if self._server is None:
             return _run(["-f", "txt", "-u", "-".join(mode)], text).rstrip("\n")
-        found = _data(
-            _post(
-                f"{self._url}/translate",
-                {"langpair": "|".join(mode), "q": text, "markUnknown": "no", "format": "txt"},
-            )
-        )
+        form = {"langpair": "|".join(mode), "q": text, "markUnknown": "no", "format": "txt"}
+        found = _data(self._server.ask("POST", "/translate", form=form))
         if not isinstance(found, dict) or not isinstance(found.get("translatedText"), str):
-            raise Unavailable("What the Apertium server answers makes no sense.", "Check its address.")
+            raise _nonsense()
         return str(found["translatedText"]).rstrip("\n")
 
 
+def _one_line(text: str) -> str:
+    return " ".join(_CONTROL.sub(" ", text).split())
+
+
 def _tags(mode: Pair) -> Pair | None:
+    from langcodes import Language
+
     try:
         return standard(Language.get(mode[0]).to_tag()), standard(Language.get(mode[1]).to_tag())
     except (ValueError, LookupError):
@@ -133,42 +142,47 @@ def _run(arguments: list[str], text: str) -> str:
         raise Unavailable(
             "Apertium is not installed here.", "Install the package apertium and a pair of languages."
         )
-    try:
-        done = subprocess.run(  # noqa: S603 - our own arguments; the text goes by standard input
-            [command, *arguments], input=text, capture_output=True, text=True, timeout=TIMEOUT, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise Unavailable("Apertium took too long.", "Try again.") from None
-    if done.returncode and not done.stdout:
+    process = subprocess.Popen(  # noqa: S603 - our own arguments; the text goes by standard input
+        [command, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        encoding="utf-8",
+        errors="replace",
+        start_new_session=True,
+    )
+    with process:
+        try:
+            out, _ = process.communicate(text, timeout=TIMEOUT)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)  # the command is a shell, with a pipeline of its own
+            raise Unavailable("Apertium took too long.", "Try again.") from None
+    if process.returncode and not out:
         raise Unavailable(
-            f"Apertium failed with status {done.returncode}.", "Run `apertium -l` to see what it says."
+            f"Apertium failed with status {process.returncode}.", "Run `apertium -l` to see what it says."
         )
-    return done.stdout
+    return out
 
 
-def _get(url: str) -> httpx.Response:
-    return _called(lambda: httpx.get(url, timeout=TIMEOUT))
+def _on_server(server: Server) -> Iterator[Pair]:
+    listed = _data(server.ask("GET", "/listPairs"))
+    if not isinstance(listed, list):
+        raise _nonsense()
+    for each in listed:
+        if isinstance(each, dict):
+            yield str(each.get("sourceLanguage", "")), str(each.get("targetLanguage", ""))
 
 
-def _post(url: str, form: dict[str, str]) -> httpx.Response:
-    return _called(lambda: httpx.post(url, data=form, timeout=TIMEOUT))
-
-
-def _called(call: Callable[[], httpx.Response]) -> httpx.Response:
-    try:
-        return call().raise_for_status()
-    except httpx.HTTPError as error:
+def _data(answer: Answer) -> object:
+    if answer.status == 429 or answer.status >= 500:
         raise Unavailable(
-            f"The Apertium server does not answer as it should ({type(error).__name__}).",
-            "Check NOTIFY_TRANSLATION__APERTIUM_URL and that the server runs.",
-        ) from None
-
-
-def _data(answer: httpx.Response) -> object:
-    try:
-        tree = answer.json()
-    except ValueError:
-        tree = None
+            f"The Apertium server is too busy or ill (HTTP {answer.status}).", "Try again later."
+        )
+    tree = answer.tree() if answer.status == 200 else None
     if not isinstance(tree, dict) or "responseData" not in tree:
-        raise Unavailable("What answers is no Apertium server.", "Check NOTIFY_TRANSLATION__APERTIUM_URL.")
+        raise Unavailable(f"What answers (HTTP {answer.status}) is no Apertium server.", f"Check {_URL}.")
     return tree["responseData"]
+
+
+def _nonsense() -> Unavailable:
+    return Unavailable("What the Apertium server answers makes no sense.", "Check its address.")

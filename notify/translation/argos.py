@@ -19,13 +19,18 @@ from channels.contract import Finding, Level
 from notify.translation.argos_install import install
 from notify.translation.argos_model import Model
 from notify.translation.argos_package import Package, PackageRefused, first_line, read_package
-from notify.translation.engine import Pair, Rejected, Sentence, Unavailable, Unsupported, closest_pair
+from notify.translation.engine import (
+    Pair,
+    Sentence,
+    Unavailable,
+    Unsupported,
+    check_texts,
+    closest_pair,
+    in_words,
+)
 
 PIVOT = "en"
 """The language that two packages may meet in. Argos has packages from and to English for all its languages."""
-
-MAX_CHARACTERS = 100_000
-"""What one call takes; a statement has some thousands."""
 
 
 class ArgosEngine:
@@ -78,7 +83,7 @@ class ArgosEngine:
             Unsupported: no package for the pair, nor two that meet in English.
             Rejected: more than `MAX_CHARACTERS`, or not valid Unicode.
         """
-        _check(texts)
+        check_texts(texts)
         route = self._route(source, target)
         via = (*(leg[0] for leg in route), route[-1][1])
         worded = [text for text in texts if text.strip()]
@@ -96,13 +101,12 @@ class ArgosEngine:
     def health(self) -> Sequence[Finding]:
         """Which pairs there are, and which folders hold a package that cannot be used."""
         pairs, broken = self.pairs(), self._shelf.broken()
-        listed = ", ".join(f"{source} to {target}" for source, target in sorted(pairs))
         findings = (
-            [Finding(Level.OK, self.name, f"Translates {listed}.")]
+            [Finding(Level.OK, self.name, f"Translates {in_words(pairs)}.")]
             if pairs
             else [_no_packages(self.directory)]
         )
-        cure = "Install the package again, or remove the folder."
+        cure = "Install the package again: notify languages install; or remove the folder."
         return [
             *findings,
             *(Finding(Level.WARNING, self.name, f"{name}: {why}", cure) for name, why in broken),
@@ -213,7 +217,7 @@ def _no_packages(directory: Path) -> Finding:
         Level.WARNING,
         ArgosEngine.name,
         f"There are no Argos packages in {directory}, so nothing is translated by machine.",
-        "Install .argosmodel packages there, or have people translate.",
+        "Install them: notify languages install --city; or have people translate.",
     )
 
 
@@ -252,13 +256,3 @@ class _Models:
             while len(self._slots) > self._most:
                 self._slots.popitem(last=False)
             return slot
-
-
-def _check(texts: Sequence[str]) -> None:
-    if (size := sum(map(len, texts))) > MAX_CHARACTERS:
-        raise Rejected(f"{size} characters are too many for one call.", f"Send {MAX_CHARACTERS} at most.")
-    for number, text in enumerate(texts, start=1):
-        if any("\ud800" <= char <= "\udfff" for char in text):
-            raise Rejected(
-                f"Text {number} is not valid Unicode.", "Write it again; it was cut inside a character."
-            )

@@ -390,7 +390,6 @@ def _draft(
     terms = glossary.load(session, statement.source_language, translation.language)
     units = [Unit(row.place, understood(row.place, row.source)) for row in empty]
     try:
-        described = engine.describe(statement.source_language, translation.language)
         drafts = draft_units(
             engine,
             units,
@@ -398,6 +397,9 @@ def _draft(
             translation.language,
             terms.keep,
         )
+        described = engine.describe(
+            statement.source_language, translation.language
+        )  # who did it: asked after
     except EngineError as error:
         return str(error)
     for row, draft in zip(empty, drafts, strict=True):

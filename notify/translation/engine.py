@@ -16,6 +16,11 @@ from notify.translation.codes import best_match
 Pair = tuple[str, str]
 """Source and target language, BCP 47."""
 
+MAX_CHARACTERS = 100_000
+"""What one call takes; a statement has some thousands."""
+
+_PAIRS_TOLD = 12
+
 
 class EngineError(Exception):
     """An engine did not translate. Its text says why and what to do; it never holds the text itself."""
@@ -97,3 +102,26 @@ def closest_pair(pairs: Iterable[Pair], source: str, target: str) -> Pair | None
         return None
     end = best_match(target, sorted(pair[1] for pair in known if pair[0] == start))
     return (start, end) if end is not None and end != start else None
+
+
+def check_texts(texts: Sequence[str]) -> None:
+    """Refuse what no engine takes.
+
+    Raises:
+        Rejected: more than `MAX_CHARACTERS` in all, or not valid Unicode.
+    """
+    if (size := sum(map(len, texts))) > MAX_CHARACTERS:
+        raise Rejected(f"{size} characters are too many for one call.", f"Send {MAX_CHARACTERS} at most.")
+    for number, text in enumerate(texts, start=1):
+        if any("\ud800" <= char <= "\udfff" for char in text):
+            raise Rejected(
+                f"Text {number} is not valid Unicode.", "Write it again; it was cut inside a character."
+            )
+
+
+def in_words(pairs: Iterable[Pair]) -> str:
+    """Pairs for a person to read; of very many only how many there are."""
+    found = sorted(pairs)
+    if len(found) > _PAIRS_TOLD:
+        return f"{len(found)} pairs of {len({tag for pair in found for tag in pair})} languages"
+    return ", ".join(f"{source} to {target}" for source, target in found)

@@ -1,18 +1,16 @@
 """A LibreTranslate server as an engine: another machine of the city's, over HTTP.
 
-Interface: https://docs.libretranslate.com (`/languages`, `/translate`). Text goes as `format: text`, since
-`html` takes sentences apart at tags. The server is somebody's computer: what it answers is checked.
+Interface: https://docs.libretranslate.com (`/languages`, `/translate`); tried against version 1.9. Text goes as
+`format: text`, since `html` takes sentences apart at tags. What the server answers is checked. By itself it writes
+every text into its log: run it where that log may hold drafts.
 """
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-import httpx
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from channels.contract import Finding, Level
 from notify.translation.codes import from_argos
@@ -23,24 +21,27 @@ from notify.translation.engine import (
     Sentence,
     Unavailable,
     Unsupported,
+    check_texts,
     closest_pair,
+    in_words,
 )
+from notify.translation.remote import Answer, Listing, Server
 
-TIMEOUT = 60.0  # seconds for one call: a small server translates some sentences a second
-FRESH = 600.0  # seconds for which the list of languages holds
-MOST = 40  # sentences in one call
+MOST = 40
+"""Sentences in one call."""
 
-
+_URL = "NOTIFY_TRANSLATION__LIBRETRANSLATE_URL"
+_KEY = "NOTIFY_TRANSLATION__LIBRETRANSLATE_KEY"
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
 class _Language(BaseModel):
-    code: str
+    code: str = Field(max_length=40)
     targets: list[str] = []
 
 
 class _Languages(BaseModel):
-    languages: list[_Language]
+    languages: list[_Language] = Field(max_length=1000)
 
 
 class _Translations(BaseModel):
@@ -60,11 +61,8 @@ class LibreTranslateEngine:
             url: of the server, like https://translate.city.example
             key: if it wants one.
         """
-        self._url, self._key = url.rstrip("/"), key
-        self._client = httpx.Client(timeout=TIMEOUT, follow_redirects=False)
-        self._lock = threading.Lock()
-        self._codes: dict[Pair, Pair] = {}  # by BCP 47, the server's own
-        self._read_at = -FRESH
+        self._server, self._key = Server(url, "LibreTranslate", _URL), key
+        self._known = Listing(self._listed)
 
     def pairs(self) -> set[Pair]:
         """What the server says that it translates; nothing while it cannot be reached."""
@@ -83,6 +81,7 @@ class LibreTranslateEngine:
 
     def translate(self, texts: Sequence[str], source: str, target: str) -> list[Sentence]:
         """Translate sentences; see `Engine.translate`."""
+        check_texts(texts)
         pair = self._pair(source, target)
         theirs = self._known()[pair]
         worded = [text for text in texts if text.strip()]
@@ -99,8 +98,13 @@ class LibreTranslateEngine:
             pairs = self._known()
         except EngineError as error:
             return [Finding(Level.ERROR, self.name, error.reason, error.cure)]
-        listed = ", ".join(f"{source} to {target}" for source, target in sorted(pairs))
-        return [Finding(Level.OK, self.name, f"Translates {listed}.")]
+        if not pairs:
+            return [
+                Finding(
+                    Level.WARNING, self.name, "The server has no languages.", "Install some on the server."
+                )
+            ]
+        return [Finding(Level.OK, self.name, f"Translates {in_words(pairs)}, on {self._server.url}.")]
 
     def _pair(self, source: str, target: str) -> Pair:
         pair = closest_pair(self._known(), source, target)
@@ -111,74 +115,59 @@ class LibreTranslateEngine:
             )
         return pair
 
-    def _known(self) -> dict[Pair, Pair]:
-        with self._lock:
-            if time.monotonic() - self._read_at > FRESH:
-                found = _tree(self._call("GET", "/languages"))
-                listed = _parsed(_Languages, {"languages": found}).languages
-                self._codes = dict(_by_tag(listed))
-                self._read_at = time.monotonic()
-            return self._codes
+    def _listed(self) -> dict[Pair, Pair]:
+        tree = _read(self._server.ask("GET", "/languages")).tree()
+        return dict(_by_tag(_parsed(_Languages, {"languages": tree}).languages))
 
     def _ask(self, texts: list[str], theirs: Pair) -> list[str]:
-        body = {"q": texts, "source": theirs[0], "target": theirs[1], "format": "text"}
-        answer = self._call("POST", "/translate", body | ({"api_key": self._key} if self._key else {}))
-        found = _parsed(_Translations, _tree(answer)).translatedText
+        """The texts in one call; in halves where that is too much for the server's limits."""
+        try:
+            return self._asked(texts, theirs)
+        except Rejected:
+            if len(texts) == 1:
+                raise
+            middle = len(texts) // 2
+            return self._ask(texts[:middle], theirs) + self._ask(texts[middle:], theirs)
+
+    def _asked(self, texts: list[str], theirs: Pair) -> list[str]:
+        tree = {"q": texts, "source": theirs[0], "target": theirs[1], "format": "text"}
+        key = {"api_key": self._key} if self._key else {}
+        answer = _read(self._server.ask("POST", "/translate", tree={**tree, **key}))
+        found = _parsed(_Translations, answer.tree()).translatedText
         if len(found) != len(texts):
             raise Unavailable(
                 "The LibreTranslate server sent back another number of sentences.", "Try again."
             )
         return found
 
-    def _call(self, method: str, path: str, body: Mapping[str, object] | None = None) -> httpx.Response:
-        try:
-            answer = self._client.request(method, f"{self._url}{path}", json=body)
-        except httpx.HTTPError as error:
-            raise Unavailable(
-                f"The LibreTranslate server cannot be reached ({type(error).__name__}).",
-                "Check NOTIFY_TRANSLATION__LIBRETRANSLATE_URL and that the server runs.",
-            ) from None
-        _refuse(answer)
-        return answer
-
 
 def _by_tag(listed: Sequence[_Language]) -> Iterator[tuple[Pair, Pair]]:
     for language in listed:
         for target in language.targets:
-            if language.code != target:
-                try:
-                    yield (from_argos(language.code), from_argos(target)), (language.code, target)
-                except ValueError:
-                    continue
+            try:
+                pair = from_argos(language.code), from_argos(target)
+            except ValueError:
+                continue
+            if pair[0] != pair[1]:
+                yield pair, (language.code, target)
 
 
-def _refuse(answer: httpx.Response) -> None:
-    """Turn an error of the server's into ours. Its text is left out: it may quote what it was given."""
-    status = answer.status_code
+def _read(answer: Answer) -> Answer:
+    """An answer that is one; an error of the server's becomes ours, without its text."""
+    status = answer.status
     if status == 403:
-        raise Unavailable(
-            "The LibreTranslate server wants a key, or another one.",
-            "Set NOTIFY_TRANSLATION__LIBRETRANSLATE_KEY.",
-        )
+        raise Unavailable("The LibreTranslate server wants a key, or another one.", f"Set {_KEY}.")
     if status == 429 or status >= 500:
         raise Unavailable(
             f"The LibreTranslate server is too busy or ill (HTTP {status}).", "Try again later."
         )
-    if status != 200:
+    if status in (400, 413):
         raise Rejected(
             f"The LibreTranslate server does not take the text (HTTP {status}).", "Let a person translate."
         )
-    if "json" not in answer.headers.get("content-type", ""):
-        raise Unavailable(
-            "What answers is no LibreTranslate server.", "Check NOTIFY_TRANSLATION__LIBRETRANSLATE_URL."
-        )
-
-
-def _tree(answer: httpx.Response) -> object:
-    try:
-        return answer.json()
-    except ValueError:
-        return None
+    if status != 200 or "json" not in answer.kind:
+        raise Unavailable(f"What answers (HTTP {status}) is no LibreTranslate server.", f"Check {_URL}.")
+    return answer
 
 
 def _parsed(model: type[_Model], tree: object) -> _Model:

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from channels.contract import Level
 from notify.translation import argos, argos_install, argos_model, argos_package
-from notify.translation.argos import MAX_CHARACTERS, ArgosEngine
+from notify.translation.argos import ArgosEngine
 from notify.translation.argos_package import Package, PackageRefused
-from notify.translation.engine import Rejected, Sentence, Unavailable, Unsupported
+from notify.translation.engine import MAX_CHARACTERS, Rejected, Sentence, Unavailable, Unsupported
 
 
 @pytest.mark.parametrize(
