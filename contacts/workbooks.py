@@ -11,7 +11,7 @@ import re
 import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ def check(path: Path) -> tuple[str, ...]:
             _check_parts(archive)
             for part in archive.infolist():
                 _check_part(archive, part)
-        with closing(_load(path)) as book:
+        with _opened(path) as book:
             return tuple(sheet.title for sheet in book.worksheets)
 
 
@@ -112,14 +112,15 @@ def count_rows(path: Path, sheet_name: str) -> int:
 
 
 def _records(path: Path, name: str, wanted: frozenset[int] | None) -> Iterator[tuple[int, list[str]]]:
-    with closing(_load(path)) as book, closing(_load(path, data_only=False)) as written:
-        results = _rows(book, name)
-        formulas = _rows(written, name) if has_formulas(path) else None
+    with ExitStack() as opened:
+        results = _rows(opened.enter_context(_opened(path)), name)
+        formulas: Iterator[Sequence[Any]] = iter(())
+        if has_formulas(path):
+            formulas = _rows(opened.enter_context(_opened(path, data_only=False)), name)
         for number, cells in enumerate(results, 1):
             if number > MOST_ROWS:
                 raise _too_big()
-            said = next(formulas, ()) if formulas else ()
-            yield number, _texts(cells, said, wanted)
+            yield number, _texts(cells, next(formulas, ()), wanted)
 
 
 def _rows(book: Any, name: str) -> Iterator[Sequence[Any]]:
@@ -227,12 +228,17 @@ def _holds_formula(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
     return False
 
 
-def _load(path: Path, *, data_only: bool = True) -> Any:
+@contextmanager
+def _opened(path: Path, *, data_only: bool = True) -> Iterator[Any]:
+    """The workbook, by its content: openpyxl would refuse it for its name."""
     from openpyxl import load_workbook  # takes a third of a second to load
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about styles and validation, which we do not look at
-        return load_workbook(path, read_only=True, data_only=data_only, keep_links=False)
+    with path.open("rb") as stream:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about styles and validation, which we do not look at
+            book = load_workbook(stream, read_only=True, data_only=data_only, keep_links=False)
+        with closing(book):
+            yield book
 
 
 @contextmanager
