@@ -112,9 +112,10 @@ def _look_of(sample: bytes, number: int) -> str:
     if sum(byte > 127 for byte in sample) >= LEAST_EVIDENCE:
         from charset_normalizer import from_bytes
 
-        best = from_bytes(sample, cp_isolation=_OTHER_ENCODINGS).best()
-        if best is not None:
-            return str(best.encoding)
+        possible = list(from_bytes(sample, cp_isolation=_OTHER_ENCODINGS))
+        sure = [each for each in possible if each.coherence > 0] or possible
+        if len(sure) == 1 or (sure and sure[0].coherence > 0):  # letters as some language has them
+            return str(sure[0].encoding)
     raise _unknown_encoding(number)
 
 

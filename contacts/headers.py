@@ -16,6 +16,9 @@ ADDRESS_FIELDS = ("phone", "email", "telegram", "address", "address1")
 ALIASES: dict[str, list[str]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
 
+_FAMILYS = ("name", "nom", "naam")  # what the family's name is called beside the given one
+
+
 @dataclass(frozen=True, slots=True)
 class Columns:
     """Which column holds what.
@@ -40,11 +43,15 @@ _FIELD_OF = {bare(alias): name for name, aliases in ALIASES.items() for alias in
 def guess(header: Sequence[str]) -> list[str]:
     """The field of each column, empty where the header says nothing to us.
 
-    Beside a family name, `name` is the given one: nombre and apellidos, имя and фамилия.
+    Beside a family name, `name` is the given one: nombre and apellidos, имя and фамилия. Beside a given name,
+    a bare "name" is the family's: nom and prénom.
     """
     fields = [_FIELD_OF.get(bare(text), "") for text in header]
     if "last_name" in fields and "first_name" not in fields and fields.count("name") == 1:
         fields[fields.index("name")] = "first_name"
+    if "first_name" in fields and "last_name" not in fields and fields.count("name") == 1:
+        place = fields.index("name")
+        fields[place] = "last_name" if bare(header[place]) in _FAMILYS else "name"
     return fields
 
 
