@@ -12,6 +12,7 @@ from channels.contract import AddressKind
 from contacts import pending
 from contacts.consent import Method
 from contacts.models import Endpoint, PendingYes
+from notify import inbound
 from notify.hub import Hub, address_kinds
 from notify.tokens import Recipient
 from notify.web.languages import asked_for, choose, spoken
@@ -62,6 +63,8 @@ class Confirming:
             if found is None or pending.is_over(found):
                 return False
             said = self._said(found, language)
+            if found.confirmed_at is None:  # a clear yes: nobody has to read what was written before it (R3)
+                inbound.release(session, found.channel, found.address_key, by="resident")
             pending.confirm(
                 session,
                 found,

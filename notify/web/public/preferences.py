@@ -22,6 +22,7 @@ from contacts.columns import now
 from contacts.consent import Method
 from contacts.joining import living
 from contacts.models import Contact, ContactList, Endpoint, EndpointState, ListKind
+from notify import inbound
 from notify.hub import Hub, address_kinds
 from notify.tokens import Recipient
 from notify.web.guard import TooLarge
@@ -194,6 +195,8 @@ class Preferences:
         else:
             speak = consent.opt_in if decision else consent.opt_out
             speak(session, endpoint.channel, endpoint.address_key, **said)
+        if decision or list_id is None:  # clear words need no person to read what was written before (R3)
+            inbound.release(session, endpoint.channel, endpoint.address_key, by="resident")
 
     def _page(self, resident: _Resident, done: str) -> Response:
         return self._pages.page(

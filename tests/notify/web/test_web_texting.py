@@ -13,7 +13,7 @@ from web_city import PUBLIC, Town, body, signed
 
 import templates
 from channels.sms.keywords import Meaning, words
-from contacts import lists
+from contacts import lists, pending
 from contacts.models import ConsentEvent, Contact, ContactList, Endpoint, Membership, Subscription
 from notify import inbound
 from notify.dispatch import ledger
@@ -407,6 +407,30 @@ async def test_r3_answers_and_questions_hold_nothing(town: Town, text: Text, wor
     await text(words)
     assert town.fresh(endpoint).held == ""
     assert [each.kind for each in rows(town, Inbound)] == [inbound.REPLY]
+
+
+async def test_a_yes_on_the_web_needs_no_person_any_more(
+    town: Town, text: Text, web: httpx.AsyncClient, topics: dict[str, int]
+) -> None:
+    endpoint = town.resident(NUMBER)
+    wish = pending.Wish(
+        channel="sms", address=NUMBER, address_key=NUMBER, language="en", wording="Yes", list_ids=(topics["food"],)
+    )  # fmt: skip
+    with town.session() as session:
+        token = pending.ask(session, wish, days=2)
+        session.commit()
+    for held in ("", inbound.HELD):  # pressed again, an old link ends no new hold
+        await text("no more texts please")
+        assert town.fresh(endpoint).held == inbound.HELD
+        await web.post(f"/c/{token}")
+        assert town.fresh(endpoint).held == held
+    await web.post(
+        f"/p/{town.token(endpoint)}",
+        data={"do": "save", "shown": str(topics["food"]), "topic": [], "language": "en", "area": ""},
+    )
+    assert town.fresh(endpoint).held == inbound.HELD  # leaves one list, and says nothing of the others
+    await web.post(f"/p/{town.token(endpoint)}", data={"do": "leave", "language": "en", "area": ""})
+    assert (town.fresh(endpoint).held, town.fresh(endpoint).opted_out) == ("", True)
 
 
 async def test_another_hold_outlives_what_a_person_decides_about_words(town: Town) -> None:
