@@ -29,7 +29,7 @@ from channels.letter.typesetting import CannotTypeset, Typesetter, forget, templ
 Role = Literal["lead", "follow"]  # the first language of a letter, with the window; or one after it
 
 MOST_CHARACTERS = 60_000  # of a body: more than ten pages of any script
-QR_SIDE, QR_GAP = 22, 8  # millimetres
+QR_SIDE, QR_GAP = 20, 6  # millimetres
 _NO_DATE = datetime(2000, 1, 1, tzinfo=UTC)  # a body is the same whenever it is composed
 _EDGE = 8.0  # points by which letters may reach over the margin before it counts as overflow
 
@@ -51,7 +51,7 @@ class Leaf:
 
     pdf: bytes = field(repr=False)
     pages: int
-    slots: dict[str, Slot]  # "date", "greeting", "choices" (where the city has a public URL)
+    slots: dict[str, Slot]  # "date", "greeting"; where the city has a public URL, "choices" and "scan"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +162,8 @@ class Draft:
             "choices": self._line(self.phrases["letter_choices"].replace("{url}", "").strip())
             if city.public_url
             else [],
+            "online_label": self._phrase("read_language") if self.text.url else [],
+            "choices_label": self._phrase("prefs_link") if city.public_url else [],
             "return_line": self._own(" · ".join((city.name, *city.postal_address)))
             if city.postal_address
             else [],
@@ -202,7 +204,8 @@ class Draft:
         """What `body.typ` reads."""
         tag = Language.get(self.text.language).maximize()
         qr = _qr(self.text.url)
-        width = self.profile.text_width / POINTS - (QR_SIDE + QR_GAP if qr else 0)
+        codes = bool(qr) + bool(self.lines["choices"])
+        width = self.profile.text_width / POINTS - codes * (QR_SIDE + QR_GAP)
         return {
             **self.lines,
             "role": role,
@@ -224,6 +227,8 @@ class Draft:
             "languages": self.languages,
             "words_width": width,
             "qr": qr,
+            "qr_side": QR_SIDE,
+            "qr_gap": QR_GAP,
             "page": re.split(r"(\{pages?\})", self.phrases["page"]),
         }
 

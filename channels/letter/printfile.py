@@ -22,10 +22,12 @@ from channels.letter.dates import long_date
 from channels.letter.manifest import COLUMNS, EXCEPTION_COLUMNS, Outbox, exception_rows, row, table, write_set
 from channels.letter.profiles import Profile
 from channels.letter.recipients import Addressed, Filler, Letter, Problem, Words, address_all, fitting_size
+from channels.letter.scan import Codes
 from channels.letter.settings import LetterSettings
 from channels.letter.typesetting import Typesetter, forget
 from channels.letter.workdays import Schedule, schedule
 
+CODES = "codes.bin"  # where overlay.typ finds the residents' QR codes
 _TOTALS = ("job_id", "batch_file", "file_sha256", "letters", "pages", "sheets", "exceptions", "posted")
 
 
@@ -116,6 +118,8 @@ class PrintFile:
             key: self._leaf(*key) for key in sorted({key for letter in letters for key in _roles(letter)})
         }
         self._numbers = {key: at for at, key in enumerate(self._leaves)}
+        links = (words.link for letter in letters for words in letter.words if words.choices)
+        self._codes = Codes(links)
         self._pages = [sum(self._leaves[key].pages for key in _roles(letter)) for letter in letters]
 
     def _leaf(self, body: int, role: Role) -> Leaf:
@@ -158,6 +162,8 @@ class PrintFile:
         typesetter = Typesetter()
         for key, leaf in self._leaves.items():
             typesetter.put(f"{self._numbers[key]}.pdf", leaf.pdf)
+        if self._codes.places:
+            typesetter.put(CODES, self._codes.pixels)
         return typesetter
 
     def _stamps(self) -> dict[str, Any]:
@@ -169,6 +175,7 @@ class PrintFile:
             "mark": profile.mark.model_dump(),
             "fonts": fonts.stack(self.task.city.languages[0]),
             "duplex": self.task.settings.duplex,
+            "codes": bool(self._codes.places),
             "leaves": [self._stamped_leaf(*key) for key in self._leaves],
             "letters": [
                 self._stamped_letter(at, letter, pages)
@@ -206,10 +213,17 @@ class PrintFile:
             "mark": f"   {self.task.job}-{at:05} ",
             "pages": pages,
             "leaves": [
-                _stamped_words(self._numbers[key], words)
+                self._stamped_words(self._numbers[key], words)
                 for key, words in zip(_roles(letter), letter.words, strict=True)
             ],
         }
+
+    def _stamped_words(self, leaf: int, words: Words) -> dict[str, Any]:
+        stamped: dict[str, Any] = {"leaf": leaf, "greeting": words.greeting, "size": words.greeting_size}
+        if words.choices:
+            place = self._codes.places["".join(words.link)]
+            stamped |= {"choices": words.choices, "choices_size": words.choices_size, "code": place}
+        return stamped
 
     def _look_at(self, pdf: bytes) -> None:
         """Count the pages, and look through the window at the first letter in each language."""
@@ -350,11 +364,6 @@ def _cover_notes(stem: str, any_letters: bool, exceptions: int) -> list[str]:
 def _roles(letter: Addressed) -> list[tuple[int, Role]]:
     """Which body in which role: the first language has the window."""
     return [(words.body, "follow" if at else "lead") for at, words in enumerate(letter.words)]
-
-
-def _stamped_words(leaf: int, words: Words) -> dict[str, Any]:
-    stamped: dict[str, Any] = {"leaf": leaf, "greeting": words.greeting, "size": words.greeting_size}
-    return stamped | ({"choices": words.choices, "choices_size": words.choices_size} if words.choices else {})
 
 
 def specimen(body: Body, city: City, settings: LetterSettings, at: datetime) -> PrintFile:

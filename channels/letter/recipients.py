@@ -21,7 +21,7 @@ from channels.letter.settings import LetterSettings
 
 MOST_LANGUAGES = 3  # in one letter
 _GREETING_SIZES = (10.5, 9.5, 8.5, 7.5)  # points
-_CHOICES_SIZES = (8.5, 8.0, 7.5, 7.0, 6.5)
+_CHOICES_SIZES = (8.5, 8.0, 7.5, 7.0, 6.5, 6.0)
 _MOST_ACCENTS = 4  # on one letter; Hebrew with all its points has as many, and more reach out of their line
 _ABOVE_OR_BELOW = 200  # canonical combining classes from here on stand above or below a letter
 _BEYOND = 1.005  # lines this much taller than the window still fit: the last has air under it
@@ -47,6 +47,7 @@ class Words:
     greeting_size: float
     choices: str = field(repr=False)
     choices_size: float
+    link: tuple[str, str] = field(repr=False)  # the same in two parts: the city's, and the resident's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +221,7 @@ class Filler:
         """
         greeting, greeting_size = self._greeting(names)
         choices, choices_size = self._choices(token)
-        return Words(body, greeting, greeting_size, choices, choices_size)
+        return Words(body, greeting, greeting_size, choices, choices_size, self._link(token))
 
     def _greeting(self, names: Sequence[str]) -> tuple[str, float]:
         if not names:
@@ -238,11 +239,14 @@ class Filler:
         slot = self._body.lead.slots.get("choices")
         if slot is None:
             return "", _CHOICES_SIZES[0]
-        url = guards.clean(f"{self._city_url}/p/{token}" if token else self._city_url)
+        url = "".join(self._link(token))
         size = _fit(fonts.width(url, _LATIN_STACK), slot, _CHOICES_SIZES)
         if size is None:
             raise _Unfit("The link to the resident's choices is too long for its place.")
         return guards.fenced(url), size
+
+    def _link(self, token: str) -> tuple[str, str]:
+        return guards.clean(f"{self._city_url}/p/" if token else self._city_url), guards.clean(token)
 
 
 _LATIN_STACK = fonts.stack("en")

@@ -292,7 +292,7 @@ class _Page:
         """The page for one resident."""
         address = "<br>".join(escape(line) for line in (letter.name, *letter.address.split("\n")))
         greeting = self._phrases["greeting"].format(name=escape(letter.name))
-        choices = self._phrases["letter_choices"].format(url=f"{CITY.public_url}/u/{letter.token}")
+        choices = self._phrases["letter_choices"].format(url=f"{CITY.public_url}/p/{letter.token}")
         return (
             f"{self._before}<address>{address}</address>{self._middle}<p>{greeting}{self._after}{choices}{self._end}"
             f"<i>D1-1-{letter.key:05} 1/1</i></article>"
