@@ -38,7 +38,7 @@ async def examine(settings: Ground) -> list[Finding]:
         spoken |= _spoken(database)
         findings += [*_staff(database), *_playbooks(database, settings), *_complaints(database)]
         database.dispose()
-    findings += [*_words(spoken), *_languages(settings)]
+    findings += [*_words(spoken), *await asyncio.to_thread(lambda: [*_languages(settings)])]
     for name, channel in available().items():
         findings += await _channel(name, channel, settings)
     return findings

@@ -69,8 +69,15 @@ class ArgosEngine:
         Raises:
             Unsupported: no such pair.
         """
-        legs = [self._shelf.packages()[leg][0].label for leg in self._route(source, target)]
-        return " ".join((self.name, " + ".join(legs)))
+        return " ".join((self.name, " + ".join(leg.label for leg in self.packages(source, target))))
+
+    def packages(self, source: str, target: str) -> list[Package]:
+        """The packages that a pair goes through, one or two.
+
+        Raises:
+            Unsupported: no such pair.
+        """
+        return [self._shelf.packages()[leg][0] for leg in self._route(source, target)]
 
     def translate(self, texts: Sequence[str], source: str, target: str) -> list[Sentence]:
         """Translate sentences; see `Engine.translate`.
@@ -93,7 +100,7 @@ class ArgosEngine:
         ]
 
     def install(self, archive: Path, sha256: str | None = None) -> Package:
-        """Put an .argosmodel file's package in place; see `install`."""
+        """Put an .argosmodel file's package in place; see `argos_install.install`."""
         package = install(archive, self.directory, sha256)
         self._shelf.forget()
         return package

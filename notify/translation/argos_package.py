@@ -24,6 +24,10 @@ from notify.translation.engine import Pair, Rejected
 class PackageRefused(Rejected):
     """An archive or folder is no package that can be used."""
 
+    def __init__(self, name: str, why: str, cure: str) -> None:
+        super().__init__(f"{name} is refused: {why}.", cure)
+        self.why = why
+
 
 @dataclass(frozen=True, slots=True)
 class Package:
@@ -45,7 +49,12 @@ class Package:
     @property
     def rank(self) -> tuple[int, ...]:
         """What decides which of two versions is newer."""
-        return tuple(int(digits) for digits in re.findall(r"\d+", self.version))
+        return rank(self.version)
+
+
+def rank(version: str) -> tuple[int, ...]:
+    """The numbers of a version, so that 1.10 comes after 1.9."""
+    return tuple(int(digits) for digits in re.findall(r"\d{1,9}", version))
 
 
 def read_package(folder: Path) -> Package:
@@ -76,7 +85,7 @@ def read_package(folder: Path) -> Package:
 
 def refused(what: Path, why: str, cure: str = "Get another one.") -> PackageRefused:
     """The error that says why a file or folder is not used, and what to do."""
-    return PackageRefused(f"{what.name} is refused: {why}.", cure)
+    return PackageRefused(what.name, why, cure)
 
 
 def first_line(error: BaseException, leaving_out: str = "\0") -> str:
