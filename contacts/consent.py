@@ -288,7 +288,7 @@ def _repeated(event: ConsentEvent, contact_id: int, endpoint_id: int) -> Word:
         contact_id=contact_id, endpoint_id=endpoint_id, list_id=event.list_id, decision=event.decision,
         method=event.method, wording=event.wording, wording_language=event.wording_language,
         reference=f"{event.reference} (from event {event.id})".strip(), actor=event.actor, ip=event.ip,
-        at=event.at, basis=event.basis,
+        at=event.at, basis=event.basis, import_id=event.import_id,
     )  # fmt: skip
 
 
@@ -341,7 +341,7 @@ def _take(
         raise ValueError("When a resident decided needs its time zone.")
     at = min(word.at, moment)
     said = _said(word, next(ids), at)
-    for known in course.events:
+    for known in course.told:
         if known.content == said.content:
             return known.id
     if not takes_all and course.refuses(said):

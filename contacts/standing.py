@@ -71,6 +71,11 @@ class Said:
         return self.decision and (self.method == Method.IMPORT or self.basis == Basis.PUBLIC_TASK)
 
     @property
+    def takes_back(self) -> bool:
+        """It takes back an import, and decides nothing by itself."""
+        return self.method == Method.IMPORT_UNDONE
+
+    @property
     def turn(self) -> tuple[datetime, bool, bool, int]:
         """Its place among the others: what counts more comes later."""
         return self.at, not self.decision, not self.is_weak_yes, self.id
@@ -85,13 +90,15 @@ class Course:
     """The events of one endpoint, heard in their order.
 
     Attributes:
-        events: all that count, in their order: not what an undone import said yes to.
+        told: all of them, in the order in which they came.
+        events: those that count, in their order: not what an undone import said yes to.
         general: the last that counts about everything.
         own: the last that counts about each list by itself.
     """
 
     def __init__(self, events: Iterable[Said] = ()) -> None:
-        self.events = _not_taken_back(list(events))
+        self.told = list(events)
+        self._undone = {said.import_id for said in self.told if said.takes_back}
         self._hear_all_again()
 
     def last_word(self, list_id: int | None) -> Said | None:
@@ -109,9 +116,12 @@ class Course:
 
     def add(self, said: Said) -> None:
         """Add an event, which may be older than those heard before."""
-        self.events.append(said)
-        in_turn = len(self.events) == 1 or self.events[-2].turn < said.turn
-        if in_turn:
+        self.told.append(said)
+        if said.takes_back:
+            self._undone.add(said.import_id)
+        in_turn = not self.events or self.events[-1].turn < said.turn
+        if in_turn and self._counts(said):
+            self.events.append(said)
             self._hear(said)
         else:
             self._hear_all_again()
@@ -128,11 +138,17 @@ class Course:
         return State(refused and not any(found.active for found in lists.values()), lists)
 
     def _hear_all_again(self) -> None:
-        self.events.sort(key=lambda said: said.turn)
+        self.events = sorted(filter(self._counts, self.told), key=lambda said: said.turn)
         self.general: Said | None = None
         self.own: dict[int, Said] = {}
         for said in self.events:
             self._hear(said)
+
+    def _counts(self, said: Said) -> bool:
+        """Whether it says anything: not the taking back itself, and not the yeses that were taken back."""
+        if said.takes_back:
+            return False
+        return not said.decision or said.import_id is None or said.import_id not in self._undone
 
     def _hear(self, said: Said) -> None:
         last = self.last_word(said.list_id)
@@ -147,14 +163,3 @@ class Course:
 def _is_better(weak: Said, last: Said) -> bool:
     """An import's consent stands on firmer ground than public task; nothing else weak adds to a yes."""
     return last.decision and last.basis == Basis.PUBLIC_TASK and weak.basis == Basis.CONSENT
-
-
-def _not_taken_back(events: list[Said]) -> list[Said]:
-    undone = {said.import_id for said in events if said.method == Method.IMPORT_UNDONE}
-    if not undone:
-        return events
-    return [
-        said
-        for said in events
-        if said.import_id not in undone or not (said.decision or said.method == Method.IMPORT_UNDONE)
-    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
@@ -15,7 +16,7 @@ from sqlmodel import Session, func, select
 
 from contacts import audience, consent, lists
 from contacts.columns import now
-from contacts.consent import Method, OptOutStands
+from contacts.consent import Method, OptOutStands, Word
 from contacts.models import Basis, ConsentEvent, Endpoint
 from contacts.standing import Course, Said, State
 from notify.database import Database
@@ -396,3 +397,117 @@ def test_what_is_kept_equals_a_replay_of_the_events(
     assert kept == consent.replay(session, endpoint.id or 0)
     for list_id in (news, alerts):
         assert allowed(session, endpoint, list_id) == active(kept).get(list_id, False)
+
+
+# -- what is said again about another address, and imports that were taken back
+
+
+def from_import(session: Session, endpoint: Endpoint, on: int, import_id: int, list_id: int) -> int | None:
+    word = Word(
+        contact_id=endpoint.contact_id, endpoint_id=endpoint.id or 0, list_id=list_id, decision=True,
+        method=Method.IMPORT, at=day(on), import_id=import_id,
+    )  # fmt: skip
+    return consent.record_many(session, [word])[0]
+
+
+def test_what_an_undone_import_said_counts_no_more_at_another_address_either(
+    session: Session, resident: Make, news: int, alerts: int
+) -> None:
+    one, other = resident(), resident(address="+12025550199")
+    from_import(session, one, 1, 7, news)
+    say(session, one, True, 2, list_id=alerts)
+    consent.take_back_import(session, 7, [one.id or 0], actor="eva")
+    consent.carry_over(session, one.id or 0, other.id or 0)
+    assert consent.present(session, other.id or 0) == consent.replay(session, other.id or 0)
+    assert not allowed(session, other, news)
+    assert allowed(session, other, alerts)  # the resident's own yes
+    assert not consent.present(session, other.id or 0).opted_out
+
+
+def test_an_import_that_is_undone_later_is_undone_at_every_address(
+    session: Session, resident: Make, news: int
+) -> None:
+    one, other = resident(), resident(address="+12025550199")
+    from_import(session, one, 1, 7, news)
+    consent.carry_over(session, one.id or 0, other.id or 0)
+    assert allowed(session, other, news)
+    carried = select(ConsentEvent).where(ConsentEvent.endpoint_id == other.id, ConsentEvent.import_id == 7)
+    assert len(session.exec(carried).all()) == 1  # so that undoing finds it
+    consent.take_back_import(session, 7, [one.id or 0, other.id or 0], actor="eva")
+    assert not allowed(session, other, news)
+
+
+def test_a_yes_of_an_undone_import_that_is_said_late_does_not_count(
+    session: Session, resident: Make, news: int
+) -> None:
+    endpoint = resident()
+    from_import(session, endpoint, 1, 7, news)
+    consent.take_back_import(session, 7, [endpoint.id or 0], actor="eva")
+    from_import(session, endpoint, 2, 7, news)
+    assert not allowed(session, endpoint, news)
+    assert consent.present(session, endpoint.id or 0) == consent.replay(session, endpoint.id or 0)
+
+
+TOLD = st.one_of(
+    st.tuples(st.just("says"), st.integers(0, 2), EVENTS),
+    st.tuples(st.just("imports"), st.integers(0, 2), st.integers(1, 2), st.integers(0, 1), st.integers(0, 6)),
+    st.tuples(st.just("undoes"), st.integers(0, 2), st.integers(1, 2)),
+    st.tuples(st.just("carries over"), st.integers(0, 2), st.integers(0, 2)),
+    st.tuples(st.just("shares"), st.booleans(), st.sampled_from([None, 0, 1]), st.integers(0, 6)),
+)
+
+
+@given(story=st.lists(TOLD, max_size=10))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_is_kept_equals_a_replay_whatever_is_shared_carried_over_and_taken_back(
+    story: list[tuple], session: Session, resident: Make, news: int, alerts: int
+) -> None:
+    """Two endpoints share an address, and a third is another's."""
+    tag = session.execute(select(func.count()).select_from(Endpoint)).scalar_one()
+    places = [resident(address=f"+1202555{tag}-{number}") for number in (0, 0, 1)]
+    ids = {None: None, 0: news, 1: alerts}
+    for what, *about in story:
+        if what == "says":
+            place, (list_id, decision, method, basis, at) = about
+            with suppress(OptOutStands):
+                say(session, places[place], decision, at, list_id=ids[list_id], method=method, basis=basis)
+        elif what == "imports":
+            place, number, list_id, at = about
+            from_import(session, places[place], at, number, ids[list_id])
+        elif what == "undoes":
+            consent.take_back_import(session, about[1], [places[about[0]].id], actor="eva")
+        elif what == "carries over" and about[0] != about[1]:
+            consent.carry_over(session, places[about[0]].id, places[about[1]].id)
+        elif what == "shares":
+            decision, list_id, at = about
+            speak = consent.opt_in if decision else consent.opt_out
+            key = places[0].address_key
+            speak(session, "sms", key, list_id=ids[list_id], method=Method.SMS_KEYWORD, at=day(at))
+    for place in places:
+        kept = consent.present(session, place.id or 0)
+        assert kept == consent.replay(session, place.id or 0)
+        for list_id in (news, alerts):
+            assert allowed(session, place, list_id) == active(kept).get(list_id, False)
+
+
+@given(
+    events=st.lists(st.tuples(EVENTS, st.sampled_from([None, 1, 2])), max_size=8),
+    random=st.randoms(use_true_random=False),
+)
+@settings(max_examples=300)
+def test_taking_back_an_import_does_not_depend_on_the_order_either(events: list[tuple], random) -> None:
+    said = [
+        Said(number, *event[:2], event[2], event[3], day(event[4]), "", import_id)
+        for number, (event, import_id) in enumerate(events, 1)
+    ]
+    said.append(Said(100, None, False, Method.IMPORT_UNDONE, Basis.CONSENT, day(3), "", 1))
+    courses = [Course(said), Course()]
+    for each in random.sample(said, len(said)):
+        courses[1].add(each)
+    assert courses[0].state() == courses[1].state()
+    assert (
+        courses[0].state()
+        == Course(
+            [each for each in said if each.import_id != 1 or (not each.decision and each.id != 100)]
+        ).state()
+    )
