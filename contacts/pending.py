@@ -25,6 +25,7 @@ from contacts.models import (
     PendingYes,
     Subscription,
 )
+from contacts.registering import add_contact, with_address
 
 _TOKEN_BYTES = 16
 
@@ -190,16 +191,11 @@ def _digest(token: str) -> str:
 
 
 def _known(session: Session, pending: PendingYes) -> list[Endpoint]:
-    query = select(Endpoint).where(
-        col(Endpoint.channel) == pending.channel, col(Endpoint.address_key) == pending.address_key
-    )
-    return list(session.execute(query.order_by(col(Endpoint.id))).scalars())
+    return with_address(session, pending.channel, pending.address_key)
 
 
 def _meet(session: Session, pending: PendingYes) -> Endpoint:
-    contact = Contact(language=pending.language, area=pending.area)
-    session.add(contact)
-    session.flush()
+    contact = add_contact(session, language=pending.language, area=pending.area)
     endpoint = Endpoint(
         contact_id=contact.id or 0,
         channel=pending.channel,
