@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,9 +21,12 @@ EVA = "eva@city.example"
 
 
 @pytest.fixture
-def session(make_hub: Callable[..., Hub], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
+def session(
+    make_hub: Callable[..., Hub], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Session]:
     monkeypatch.chdir(tmp_path)
-    return make_hub().database.session()
+    with make_hub().database.session() as session:
+        yield session
 
 
 @pytest.fixture
