@@ -105,9 +105,13 @@ class ArgosEngine:
         self._shelf.forget()
         return package
 
+    def broken(self) -> list[tuple[str, str]]:
+        """Folders that hold a package which cannot be read or did not load, and why."""
+        return self._shelf.broken()
+
     def health(self) -> Sequence[Finding]:
         """Which pairs there are, and which folders hold a package that cannot be used."""
-        pairs, broken = self.pairs(), self._shelf.broken()
+        pairs, broken = self.pairs(), self.broken()
         findings = (
             [Finding(Level.OK, self.name, f"Translates {in_words(pairs)}.")]
             if pairs
