@@ -166,7 +166,7 @@ def _values(
         "language": text.language,
         "direction": templates.direction(text.language),
         "title": title,
-        "short": " ".join(clean(text.short).split()),
+        "short": "" if text.is_answer else " ".join(clean(text.short).split()),
         "greeting": _GREETING,
         "plain_body": plain(body, right_to_left=right_to_left or has_right_to_left(body)),
         "html_body": safe_html(body),
