@@ -16,9 +16,11 @@ from contacts.languages import language_tag
 from contacts.models import Basis
 from contacts.quick_addresses import quick_mailboxes, quick_phones
 from contacts.sheets import Row, RowError, Sheet
-from contacts.values import Address, BadValue, ImportFailed, Problem, SheetProblem, clean_line
+from contacts.values import Address, BadAddress, BadValue, ImportFailed, Problem, SheetProblem, clean_line
 
 T = TypeVar("T")
+
+MOST_REFUSED = 1000  # values remembered as no addresses
 
 _LONGEST = {
     "name": 200,
@@ -29,7 +31,11 @@ _LONGEST = {
     "lists": 2000,
 }  # characters
 
-_FIELD_OF_KIND = {AddressKind.PHONE: "phone", AddressKind.EMAIL: "email", AddressKind.CHAT: "telegram"}
+FIELDS: Mapping[AddressKind, str] = {
+    AddressKind.PHONE: "phone",
+    AddressKind.EMAIL: "email",
+    AddressKind.CHAT: "telegram",
+}
 _LINE_FIELDS = ("address", "address1", "address2", "address3", "address4", "address5")
 _ALSO_CALLED = {
     AddressKind.PHONE: ("phone", "text", "texts"),
@@ -152,6 +158,7 @@ class EntryReader:
         self.moment = moment
         self._has_consent = "consent" in sheet.columns
         self._channels_called = _channels_called(channels)
+        self._refused: dict[tuple[AddressKind, str], Problem] = {}
         self.quick_phone = quick_phones(country)
         self.quick_mail = quick_mailboxes()
         if attestation:
@@ -323,14 +330,37 @@ class EntryReader:
     def _address(self, row: Row, kind: AddressKind, errors: list[RowError]) -> Address | None:
         if kind == AddressKind.POSTAL:
             return self._postal_address(row, errors)
-        return self._take(row, _FIELD_OF_KIND[kind], lambda raw: self._normalised(kind, raw), None, errors)
+        raw = row.cells.get(FIELDS[kind])
+        return self.address(kind, row.number, raw, errors) if raw else None
+
+    def address(self, kind: AddressKind, number: int, raw: str, errors: list[RowError]) -> Address | None:
+        """A phone number, mailbox or chat; None, and its error added, where it cannot be used.
+
+        Args:
+            kind: how it is written.
+            number: the row's.
+            raw: as it was written.
+            errors: what could not be understood.
+        """
+        try:
+            return self._normalised(kind, raw)
+        except BadValue as problem:
+            errors.append(RowError.of(number, self._sheet.columns[FIELDS[kind]], raw, problem))
+            return None
 
     def _normalised(self, kind: AddressKind, raw: str) -> Address:
         if kind == AddressKind.PHONE and (number := self.quick_phone(raw)):
             return Address(number, number)
         if kind == AddressKind.EMAIL and (mailbox := self.quick_mail(raw)):
             return Address(*mailbox)
-        return normalise(kind, raw, country=self._country)
+        if (kind, raw) in self._refused:
+            raise BadAddress(self._refused[kind, raw])
+        try:
+            return normalise(kind, raw, country=self._country)
+        except BadAddress as problem:
+            if len(self._refused) < MOST_REFUSED:  # "none", "unknown": what stands where nothing is known
+                self._refused[kind, raw] = problem.code
+            raise
 
     def _postal_address(self, row: Row, errors: list[RowError]) -> Address | None:
         cells = row.cells

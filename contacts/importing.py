@@ -298,9 +298,10 @@ class _Writing:
         if isinstance(cells, RowError):
             self._note([cells], rejected=True)
             return [], None, None
-        plain = self._plain.read(number, cells)
+        errors: list[RowError] = []
+        plain = self._plain.read(number, cells, errors)
         if plain is not None:
-            self._report.rows += 1
+            self._note(errors, rejected=False)
             return cells, plain, None
         if not any(map(str.strip, cells)):
             return None
@@ -315,6 +316,8 @@ class _Writing:
     def _note(self, errors: Sequence[RowError], *, rejected: bool) -> None:
         report = self._report
         report.rows += 1
+        if not errors:
+            return
         report.rejected += rejected
         report.error_count += len(errors)
         report.errors += errors[: MOST_ERRORS - len(report.errors)]

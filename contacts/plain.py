@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 
 from channels.contract import AddressKind
-from contacts.entries import Entry, EntryReader, text_of
+from contacts.entries import FIELDS, Entry, EntryReader, text_of
 from contacts.sheets import LONGEST_ROW, Row, RowError, Sheet
 from contacts.values import BadValue
 
@@ -68,8 +68,8 @@ class PlainReader:
         self._kinds = dict(channels)
         self._reader = reader
         self._width = len(sheet.header)
-        self._phone = self._place_of(sheet, AddressKind.PHONE, "phone", channels)
-        self._mail = self._place_of(sheet, AddressKind.EMAIL, "email", channels)
+        kinds = dict.fromkeys(channels[name] for name in self.channels)
+        self._places = [(kind, sheet.places[FIELDS[kind]]) for kind in kinds if FIELDS[kind] in sheet.places]
         self._quick_phone = reader.quick_phone
         self._quick_mail = reader.quick_mail
         self._name = sheet.places.get("name")
@@ -81,18 +81,13 @@ class PlainReader:
         self._proof = _Memory(sheet, _PROOF, self._read_proof)
         self._moment = _Memory(sheet, ("consent_date",), self._read_moment)
 
-    @staticmethod
-    def _place_of(
-        sheet: Sheet, kind: AddressKind, field: str, channels: Mapping[str, AddressKind]
-    ) -> int | None:
-        return sheet.places.get(field) if kind in channels.values() else None
-
-    def read(self, number: int, cells: list[str]) -> Plain | None:
+    def read(self, number: int, cells: list[str], errors: list[RowError]) -> Plain | None:
         """What a row says, or None where it is not plain.
 
         Args:
             number: the row's.
             cells: as the sheet has them.
+            errors: addresses that cannot be used are added; none where the row is not plain.
         """
         text = "".join(cells)
         if len(cells) != self._width or len(text) > LONGEST_ROW or "\0" in text:
@@ -104,18 +99,17 @@ class PlainReader:
             if cells[place].strip():
                 return None
         phone = mail = mail_key = ""
-        if self._phone is not None and (written := cells[self._phone].strip()):
-            found = self._quick_phone(written)
-            if found is None:
-                return None
-            phone = found
-        if self._mail is not None and (written := cells[self._mail].strip()):
-            mailbox = self._quick_mail(written)
-            if mailbox is None:
-                return None
-            mail, mail_key = mailbox
+        for kind, place in self._places:
+            written = cells[place].strip()
+            if not written:
+                continue
+            if kind is AddressKind.PHONE:
+                phone = self._quick_phone(written) or self._long_way(kind, number, written, errors)[0]
+            else:
+                mail, mail_key = self._quick_mail(written) or self._long_way(kind, number, written, errors)
         name = self._name_of(cells)
         if name is None or not (phone or mail):
+            errors.clear()
             return None
         language, area, groups = about
         yes, lists, wording, wording_language, before = proof
@@ -123,6 +117,12 @@ class PlainReader:
             number, name, language, area, groups, phone, mail, mail_key, yes, lists, moment, wording,
             wording_language, f"{before}{number}",
         )  # fmt: skip
+
+    def _long_way(
+        self, kind: AddressKind, number: int, written: str, errors: list[RowError]
+    ) -> tuple[str, str]:
+        found = self._reader.address(kind, number, written, errors)
+        return (found.address, found.key) if found else ("", "")
 
     def made_plain(self, entry: Entry) -> Plain | None:
         """The same of a row that went the long way, where all that is left of it is plain."""

@@ -87,6 +87,7 @@ class Stager:
         self._scope = scope
         self._channels = channels
         self._basis = basis
+        self._all_have_words = False
 
     def write(self, rows: Sequence[Plain], lists: Sequence[int]) -> tuple[set[int], range]:
         """Write the rows of a chunk whose addresses are new.
@@ -160,6 +161,7 @@ class Stager:
         self._report.created += self._run(_people(), first=first, **self._made())
         endpoints = reserve_block(self._session, Endpoint, size * len(self._channels))
         used = [(bit, each) for bit, each in enumerate(lists) if any(row.lists >> bit & 1 for row in rows)]
+        self._all_have_words = all(row.wording for row in rows)
         agreed = [pair for pair in used if pair[1] not in self._scope.exclusions]
         events = reserve_block(self._session, ConsentEvent, size * len(self._channels) * len(agreed))
         for bit, list_id in used:
@@ -179,8 +181,8 @@ class Stager:
         about = {"actor": self._scope.actor, "import_id": self._scope.import_id, "moment": now()}
         self._report.consents += self._run(_events(kind), **which, **about)
         self._run(_subscriptions(kind), **which)
-        wordless = self._execute(_wordless(kind), which).scalar_one()
-        self._report.consents_without_wording += wordless
+        if not self._all_have_words:
+            self._report.consents_without_wording += self._execute(_wordless(kind), which).scalar_one()
 
     def _made(self) -> dict[str, Any]:
         return {
