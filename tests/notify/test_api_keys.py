@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from sqlmodel import Session, select
 
 from notify import apikeys, staff
@@ -112,8 +113,15 @@ def test_a_key_needs_a_scope_and_a_person_who_keeps_lists(session: Session, eva:
         apikeys.add(session, "Form", author, [Scope.LISTS_READ], actor=EVA)
 
 
+@pytest.fixture
+def own_log() -> Iterator[None]:
+    """The program chooses where its log goes; other tests choose again."""
+    yield
+    structlog.reset_defaults()
+
+
 def test_keys_on_the_command_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    own_log: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import Query, Response
@@ -12,6 +12,8 @@ from sqlmodel import Session, col, select
 from contacts import lists, registering
 from contacts.addresses import normalise
 from contacts.columns import now
+from contacts.conditions import People, matches
+from contacts.filters import Is
 from contacts.languages import language_tag
 from contacts.models import Contact, Endpoint, EndpointState
 from contacts.registering import AddressKnown
@@ -199,20 +201,21 @@ def _shown(session: Session, call: Call, contact: Contact, trace: Trace) -> Answ
 
 
 def _wanted(asked: ContactFilters) -> list[ColumnElement[bool]]:
-    has_channel = exists().where(
+    given = {name: getattr(asked, name) for name in ("language", "area", "group")}
+    wanted = [matches(Is(name, (value,)), People(endpoint=None)) for name, value in given.items() if value]
+    if asked.list_id is not None:
+        wanted.append(lists.is_member(asked.list_id))
+    if asked.channel is not None:
+        wanted.append(_has_address(asked.channel))
+    return wanted
+
+
+def _has_address(channel: str) -> ColumnElement[bool]:
+    return exists().where(
         col(Endpoint.contact_id) == col(Contact.id),
-        col(Endpoint.channel) == asked.channel,
+        col(Endpoint.channel) == channel,
         col(Endpoint.state) != EndpointState.ERASED,
     )
-    group = f"|{asked.group.casefold()}|"
-    conditions: list[tuple[object, Callable[[], ColumnElement[bool]]]] = [
-        (asked.language, lambda: col(Contact.language) == asked.language),
-        (asked.area, lambda: col(Contact.area) == asked.area),
-        (asked.group, lambda: col(Contact.groups).contains(group, autoescape=True)),
-        (asked.list_id, lambda: lists.is_member(asked.list_id or 0)),
-        (asked.channel, lambda: has_channel),
-    ]
-    return [condition() for value, condition in conditions if value]
 
 
 def _address(call: Call, wanted: NewEndpoint | ContactSearch, pointer: str) -> Address:

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, select
 
 from contacts import registering
+from contacts.conditions import is_there
 from contacts.models import Contact, ContactList, Endpoint, EndpointState, ListKind, Membership, Subscription
 from notify import liaisons
 from notify.staff import StaffError
@@ -23,8 +24,7 @@ BASE = "/api/v1"
 
 def among(call: Call) -> list[ColumnElement[bool]]:
     """The conditions that a contact is there, and that the key may see it."""
-    alive = [col(Contact.erased_at).is_(None), col(Contact.merged_into).is_(None)]
-    return [*alive, liaisons.visible_to(call.person)]
+    return [is_there(Contact), liaisons.visible_to(call.person)]
 
 
 def visible(session: Session, call: Call, contact_id: int) -> Contact:

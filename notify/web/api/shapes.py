@@ -109,9 +109,11 @@ class ContactFilters(Paged):
     """Which contacts."""
 
     language: str = Field(
-        default="", max_length=35, pattern=r"^[A-Za-z0-9-]*$", description="BCP 47, as contacts have it."
+        default="", max_length=35, pattern=r"^[A-Za-z0-9-]*$", description="BCP 47; es finds es-MX as well."
     )
-    area: str = Field(default="", max_length=100, pattern=r"^[^\x00]*$", description="Exactly this area.")
+    area: str = Field(
+        default="", max_length=100, pattern=r"^[^\x00]*$", description="In this area, whatever its case."
+    )
     group: str = Field(
         default="", max_length=60, pattern=r"^[^|\x00]*$", description="In this audience group."
     )
