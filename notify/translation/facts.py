@@ -51,6 +51,18 @@ class Kind(StrEnum):
     LAYOUT = "layout"
     SCORE = "score"
     UNFIT = "does not fit"
+    LANGUAGE = "language"
+    UNTRANSLATED = "left untranslated"
+    DROPPED = "left out"
+    DATE = "day or date"
+    UNIT = "unit"
+    ORDER = "order"
+    NEGATION = "negation"
+    LENGTH = "length"
+    REPETITION = "repetition"
+    SCRIPT = "characters"
+    FORBIDDEN = "forbidden term"
+    GLOSSARY = "glossary term"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +89,11 @@ class Fact:
 
 
 def check(
-    source: str, target: str, keep: Iterable[str] = (), source_language: str = "en"
+    source: str,
+    target: str,
+    keep: Iterable[str] = (),
+    source_language: str = "en",
+    target_language: str = "",
 ) -> tuple[TextFinding, ...]:
     """Compare a translation with its source.
 
@@ -86,6 +102,7 @@ def check(
         target: its translation.
         keep: terms that are never translated; case counts.
         source_language: BCP 47; tells which words of the source stand for numbers.
+        target_language: BCP 47; tells which words say which half of the day an hour is in. May be unknown.
 
     Returns:
         What does not fit, the gravest first; nothing when all facts are there. A text compared with itself
@@ -98,7 +115,10 @@ def check(
         *(_missing_fact(fact) for fact in missing),
         *(_added_fact(fact) for fact in added),
         *_compare_numbers(
-            numbers(_blank(source, facts)), numbers(_blank(rest, added)), source, source_language
+            numbers(_blank(source, facts), source_language),
+            numbers(_blank(rest, added), target_language),
+            source,
+            source_language,
         ),
     ]
     return tuple(sorted(findings, key=lambda finding: list(Severity).index(finding.severity)))

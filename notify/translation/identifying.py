@@ -19,8 +19,10 @@ from langcodes import Language
 ENOUGH_WORDS = 4
 """Shorter texts are not judged by their words: names and loan words decide too much in them."""
 
-SURE = 0.95
-"""How sure the identifier has to be of another language before a text counts as not being in the one asked."""
+FACTOR = 8.0
+"""How many times likelier another language has to be before a text counts as not being in the one asked. On the
+tuning part of our planted-error corpus no correct sentence of four words or more reaches it, and 99 % of those in
+another language do."""
 
 _NO_SCRIPT = frozenset({"Zyyy", "Zinh", "Zzzz"})
 # Written in several scripts at once, or in a script that others share under another name.
@@ -139,8 +141,8 @@ def main_script(text: str) -> str | None:
 
 def words(text: str) -> int:
     """How many words a text has; two Han, Kana or Thai letters count as one."""
-    undivided = sum(_script(char) in _UNDIVIDED for char in text)
-    divided = "".join(" " if _script(char) in _UNDIVIDED else char for char in text)
+    undivided = sum(script(char) in _UNDIVIDED for char in text)
+    divided = "".join(" " if script(char) in _UNDIVIDED else char for char in text)
     return undivided // 2 + sum(any(char.isalpha() for char in word) for word in divided.split())
 
 
@@ -155,7 +157,7 @@ def _by_chances(text: str, language: str, scripts: Counter[str]) -> bool | None:
         return True
     if wanted not in _known() or words(text) < ENOUGH_WORDS or _are_near(best, wanted):
         return None
-    return False if chances.get(best, 0.0) >= SURE else None
+    return False if chances.get(best, 0.0) > FACTOR * chances.get(wanted, 0.0) else None
 
 
 def _chinese(text: str, language: str, scripts: Counter[str]) -> bool | None:
@@ -171,11 +173,11 @@ def _chinese(text: str, language: str, scripts: Counter[str]) -> bool | None:
 
 
 def _is_simplified(char: str) -> bool:
-    return _script(char) == "Hani" and _encodes(char, "gb2312") and not _encodes(char, "big5")
+    return script(char) == "Hani" and _encodes(char, "gb2312") and not _encodes(char, "big5")
 
 
 def _is_traditional(char: str) -> bool:
-    return _script(char) == "Hani" and _encodes(char, "big5") and not _encodes(char, "gb2312")
+    return script(char) == "Hani" and _encodes(char, "big5") and not _encodes(char, "gb2312")
 
 
 @lru_cache(maxsize=16384)
@@ -188,14 +190,15 @@ def _encodes(char: str, codec: str) -> bool:
 
 
 @lru_cache(maxsize=16384)
-def _script(char: str) -> str:
+def script(char: str) -> str:
+    """The script of a character, ISO 15924; "Zyyy" for what all share."""
     return str(script_of(char))
 
 
 @lru_cache(maxsize=256)
 def _scripts(text: str) -> Counter[str]:
     """How many letters of each script a text has."""
-    found = Counter(_script(char) for char in text if char.isalpha())
+    found = Counter(script(char) for char in text if char.isalpha())
     return Counter({name: count for name, count in found.items() if name not in _NO_SCRIPT})
 
 

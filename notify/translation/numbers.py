@@ -15,6 +15,8 @@ from functools import cache
 
 from babel import Locale, UnknownLocaleError
 
+from notify.translation import clock
+
 
 @dataclass(frozen=True, slots=True)
 class Number:
@@ -82,10 +84,23 @@ def _fold(char: str) -> str:
     return str(digit) if digit is not None else _FULL_WIDTH.get(ord(char), char)
 
 
-def numbers(text: str) -> list[Number]:
-    """The numbers of a text that are written in digits, in their order."""
+def numbers(text: str, language: str = "") -> list[Number]:
+    """The numbers of a text that are written in digits, and hours in words, in their order.
+
+    Args:
+        text: anything.
+        language: BCP 47; whose words say which half of the day an hour is in. May be unknown.
+    """
     text = fold_digits(text)
-    return [number for found in _NUMBER.finditer(text) for number in _read(found, text)]
+    found = [number for hit in _NUMBER.finditer(text) for number in _read(hit, text, language)]
+    for hour in clock.spoken(text, language):
+        span = text[hour.start : hour.end]
+        half = _half(text, hour.start, hour.end, language) or clock.EVERY_HOUR
+        times = clock.readings(
+            hour.hour, hour.minute, half, from_sunrise=bool(clock.is_from_sunrise(span[:3], 3, language))
+        )
+        found.append(Number(span, hour.start, hour.end, frozenset({str(hour.hour)}), frozenset(times)))
+    return sorted(found, key=lambda number: number.start)
 
 
 def unpaired(wanted: Iterable[Number], present: Iterable[Number]) -> tuple[list[Number], list[Number]]:
@@ -132,44 +147,49 @@ def number_words(text: str, language: str) -> NumberWords:
     return NumberWords(tuple(filter(None, values)), larger, english)
 
 
-def _read(found: re.Match[str], text: str) -> Iterator[Number]:
-    after = text[found.end() : found.end() + 24]
-    token, mark = found.group(), _HALF_OF_DAY.match(after)
-    shared = bool(mark and mark["range"])
-    half = mark["half"].lower() if mark and not shared else ""
+def _read(found: re.Match[str], text: str, language: str) -> Iterator[Number]:
+    token, after = found.group(), text[found.end() : found.end() + 24]
+    mark = _HALF_OF_DAY.match(after)
+    half = _half(text, *found.span(), language)
+    sunrise = clock.is_from_sunrise(text, found.start(), language)
     if found["hour"]:
-        yield _number(found, _clock(found["hour"], found["minute"] or "30", half))
+        minute = found["minute"] or "30"
+        yield _number(found, _clock(found["hour"], minute, half or clock.EVERY_HOUR, sunrise))
     elif _is_date(token):
         for part in re.finditer(r"\d+", token):
             start = found.start() + part.start()
             yield Number(part.group(), start, start + len(part.group()), frozenset({_plain(part.group())}))
     else:
-        hours = _bare_clock(token, half)
-        amount = _amount(token, after) if not (half and hours) else set()
-        yield _number(found, amount | (hours if mark else set()), hours if not mark else ())
+        hours = _bare_clock(token, half or clock.EVERY_HOUR, sunrise)
+        surely = bool(hours and half and mark)
+        amount = set() if surely else _amount(token, after)
+        marked = bool(mark or half)
+        yield _number(found, amount | (hours if marked else set()), () if marked else hours)
+
+
+def _half(text: str, start: int, end: int, language: str) -> frozenset[int] | None:
+    """The hours that the marks beside a number leave, if there are any."""
+    mark = _HALF_OF_DAY.match(text[end : end + 24])
+    if mark:
+        return None if mark["range"] else (clock.AFTERNOON if mark["half"] in "pP" else clock.MORNING)
+    found = clock.half_after(text, end, language) or clock.half_before(text, start, language)
+    return found.hours if found else None
 
 
 def _number(found: re.Match[str], readings: Iterable[str], hours: Iterable[str] = ()) -> Number:
     return Number(found.group(), *found.span(), frozenset(readings), frozenset(hours))
 
 
-def _clock(hour: str, minute: str, half: str) -> set[str]:
-    """The times that a written time can mean: without a mark, in both halves of the day."""
-    written = int(hour) % 24 if int(hour) <= 24 else int(hour)
-    morning = written % 12
-    if not 1 <= written <= 12:
-        hours = {written}
-    elif half:
-        hours = {morning + 12 if half == "p" else morning}
-    else:
-        hours = {morning, morning + 12}
-    return {f"{each}:{minute}" for each in hours}
+def _clock(
+    hour: str, minute: str, half: frozenset[int] = clock.EVERY_HOUR, sunrise: bool = False
+) -> set[str]:
+    return clock.readings(int(hour), minute, half, from_sunrise=sunrise)
 
 
-def _bare_clock(token: str, half: str) -> set[str]:
+def _bare_clock(token: str, half: frozenset[int], sunrise: bool = False) -> set[str]:
     """The times that a 6, an 18 or an 18.30 (as Germans and Finns write it) can mean."""
     found = re.fullmatch(r"(\d{1,2})(?:\.([0-5]\d))?", token)
-    return _clock(found[1], found[2] or "00", half) if found and int(found[1]) <= 24 else set()
+    return _clock(found[1], found[2] or "00", half, sunrise) if found and int(found[1]) <= 24 else set()
 
 
 def _is_date(token: str) -> bool:
@@ -224,7 +244,7 @@ _LARGER_WORDS = (
 )
 _LARGER = frozenset(_LARGER_WORDS.split())
 _ENGLISH: dict[str, frozenset[str]] = {
-    **{word: frozenset({str(n)} | _clock(str(n), "00", "")) for n, word in enumerate(_UNITS.split())},
+    **{word: frozenset({str(n)} | _clock(str(n), "00")) for n, word in enumerate(_UNITS.split())},
     **{word: frozenset({str(n)}) for n, word in enumerate(_ORDINALS.split())},
     "once": frozenset({"1"}),
     "twice": frozenset({"2"}),

@@ -128,11 +128,13 @@ def test_r33_a_lost_fact_blocks_until_it_is_corrected_or_signed_off_by_name(sess
     desk.prepare(session, statement, "es", None, tara)
     for row in sentences(session, statement):
         desk.edit(session, statement, "es", row.number, "Llame ya.", tara)
-    lost = [row for row in sentences(session, statement) if desk.open_findings(row)]
+    lost = [
+        row
+        for row in sentences(session, statement)
+        if any(each["severity"] == "blocking" for each in desk.open_findings(row))
+    ]
     assert [row.source for row in lost] == [
-        "A candlelight vigil will be held at 7:00 p.m. on Friday at City Hall.",
         "If you need help, call 555-0100.",
-        "A candlelight vigil will be held at 7:00 p.m. on Friday at City Hall.",
         "If you need help, call **555-0100**.",
         "If you need help, call 555-0100.",
     ]
