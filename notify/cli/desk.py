@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from rich.panel import Panel
 from rich.table import Table
@@ -22,6 +22,7 @@ from notify.translation.models import TranslatedSentence as Row
 HELP = {
     "a": "approve this sentence, and on",
     "e": "write it, beginning with what stands there; e TEXT replaces it at once",
+    "u": "undo your last change",
     "1 2 3": "take a suggestion from the memory",
     "s N WHY": "answer by name for finding N",
     "b": "translate back, by machine",
@@ -40,6 +41,8 @@ class Desk:
     def __init__(self, hub: Hub, statement_id: int, language: str, email: str) -> None:
         self._hub, self._statement_id, self._language, self._email = hub, statement_id, language, email
         self._at = 1
+        self._seen = ""  # what stood there when it was shown
+        self._before: tuple[int, str] | None = None  # the last change: which sentence, and what stood there
         self._suggestions: list[str] = []
 
     def work(self) -> None:
@@ -55,7 +58,7 @@ class Desk:
             pass
 
     def _step(self) -> bool:
-        with self._hub.database.session() as session:
+        with self._hub.database.reading() as session:
             self._show(session)
         try:
             line = console.input("[bold]› [/]").strip() if sys.stdin.isatty() else input().strip()
@@ -70,10 +73,12 @@ class Desk:
     def _do(self, key: str, rest: str) -> None:
         steps: dict[str, Callable[[Session, Statement, str], None]] = {
             "a": self._approve, "A": self._approve_all, "e": self._edit, "s": self._sign_off, "b": self._back,
-            "n": self._next, "p": self._previous, "g": self._go, "": self._next,
+            "u": self._undo, "n": self._next, "p": self._previous, "g": self._go, "": self._next,
         }  # fmt: skip
         if key == "?":
             return self._show_keys()
+        if key == "e" and not rest and sys.stdin.isatty():
+            rest = self._typed()
         with self._hub.database.session() as session:
             statement = statements.find(session, self._statement_id)
             try:
@@ -90,30 +95,50 @@ class Desk:
         return None
 
     def _approve(self, session: Session, statement: Statement, _rest: str) -> None:
-        self._sign(session, statement, [self._at])
+        self._sign(session, statement, [self._at], seen={self._at: self._seen})
         self._next(session, statement, "")
 
     def _approve_all(self, session: Session, statement: Statement, _rest: str) -> None:
         self._sign(session, statement, None)
         good("All sentences are approved.")
 
-    def _sign(self, session: Session, statement: Statement, numbers: list[int] | None) -> None:
+    def _sign(
+        self,
+        session: Session,
+        statement: Statement,
+        numbers: list[int] | None,
+        seen: Mapping[int, str] | None = None,
+    ) -> None:
         desk.approve(
             session, statement, self._language, find(session, self._email), numbers=numbers,
-            two_people=self._hub.settings.translation.two_people,
+            two_people=self._hub.settings.translation.two_people, seen=seen,
         )  # fmt: skip
 
     def _edit(self, session: Session, statement: Statement, rest: str) -> None:
-        if not rest and sys.stdin.isatty():
-            rest = self._typed(session, statement, self._row(session))
-        desk.edit(session, statement, self._language, self._at, rest, find(session, self._email))
+        before, number = self._seen, self._at
+        desk.edit(
+            session, statement, self._language, number, rest, find(session, self._email), seen=before
+        )  # fmt: skip
+        self._before = (number, before)
 
-    def _typed(self, session: Session, statement: Statement, row: Row) -> str:
-        """A sentence typed over the one there, with what it comes to shown underneath while it is typed."""
+    def _undo(self, session: Session, statement: Statement, _rest: str) -> None:
+        number, words = self._before or (0, "")
+        if not words:
+            raise Refused("There is no change to take back.")
+        desk.edit(session, statement, self._language, number, words, find(session, self._email))
+        self._at, self._before = number, None
+
+    def _typed(self) -> str:
+        """A sentence typed over the one there, with what it comes to shown underneath while it is typed.
+
+        Nothing is locked meanwhile: somebody may think for minutes.
+        """
         from prompt_toolkit import PromptSession
         from prompt_toolkit.application import get_app
 
-        scale = self._scale(session, statement, row)
+        with self._hub.database.reading() as session:
+            row = self._row(session)
+            scale = self._scale(session, statements.find(session, self._statement_id), row)
         prompt: PromptSession[str] = PromptSession(
             message="› ", bottom_toolbar=lambda: scale(get_app().current_buffer.text)
         )
@@ -180,6 +205,7 @@ class Desk:
         rows = self._rows(session)
         statement = statements.find(session, self._statement_id)
         row = rows[self._at - 1]
+        self._seen = row.text
         done = sum(each.approved_at is not None for each in rows)
         grid = Table.grid(expand=True, padding=(0, 2))
         grid.add_column(ratio=1)

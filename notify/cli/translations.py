@@ -95,7 +95,7 @@ def translation_machine(
             for language in wanted:
                 status.update(f"Translating to {language} …")
                 made.append(desk.prepare(session, found, language, engine, person))
-        session.commit()
+                session.commit()  # others wait for the database no longer than one language takes
     if as_json:
         return put_json({work.language: _work(work) for work in made})
     table("Translations", ["language", "result"], [(work.language, _told(work)) for work in made])

@@ -7,7 +7,7 @@ next one begins by recovering.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from functools import cache
@@ -26,7 +26,7 @@ from notify.dispatch import control, journal, ledger, plan
 from notify.dispatch.deliver import Address, Delivery, Gate
 from notify.dispatch.guard import EngineLock, begin_generation
 from notify.dispatch.journal import Journal
-from notify.dispatch.ledger import Claim, Row
+from notify.dispatch.ledger import Claim, Row, Unknown
 from notify.dispatch.models import Dispatch, DispatchState
 from notify.rendering import Renderer
 from notify.settings import CitySettings, Ground
@@ -153,25 +153,31 @@ class Engine:
         record = Journal(self._journals)
         with self._database.session() as session:
             claim = ledger.claim(session, batch_id, record.worker, per_household=channel.per_household)
-            address = claim and self._addresser(session, channel, claim.statement_id, claim.list_id)
+            address = claim and self._addresser(session, channel, claim, claim.rows)
             if claim and address:
                 session.commit()
                 return claim, address, record
         with record:
             record.remove()
         if claim:
-            self._pause(claim.dispatch_id, "The statement is no longer approved as it was planned.")
+            self._pause(
+                claim.dispatch_id,
+                "The statement is no longer approved as it was planned. Approve it and resume; if it has fewer "
+                "languages now, stop this dispatch and plan a new one.",
+            )
         return None
 
     def _addresser(
-        self, session: Session, channel: Channel, statement_id: int, list_id: int | None
+        self, session: Session, channel: Channel, meant: Claim | Unknown, rows: Iterable[Row]
     ) -> Address | None:
         """What turns a row into a message; None when the words are not the approved ones any more (R34)."""
         try:
-            texts = statements.require_approved(session, statement_id)
+            texts = statements.require_approved(session, meant.statement_id)
         except NotApproved:
             return None
-        statement = session.get_one(Statement, statement_id)
+        if {tag for row in rows for tag in row.language.split(",")} - texts.keys():
+            return None
+        statement = session.get_one(Statement, meant.statement_id)
         source = statement.source_language
 
         @cache
@@ -185,7 +191,7 @@ class Engine:
                 address=row.address,
                 renderings=renderings(row.language),
                 name=row.name,
-                token=self._tokens.make(Recipient(row.endpoint_id, list_id)),
+                token=self._tokens.make(Recipient(row.endpoint_id, meant.list_id)),
                 attempt=row.attempt,
             )
 
@@ -275,7 +281,7 @@ class Engine:
             self._asked_up_to[channel.name] = found[-1].row.key if found else 0
             messages = []
             for each in found:
-                address = self._addresser(session, channel, each.statement_id, each.list_id)
+                address = self._addresser(session, channel, each, [each.row])
                 if address is not None:
                     messages.append((address(each.row), each.sent_at))
             return messages

@@ -6,7 +6,7 @@ said for it before, the memory, the machine, a person.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -91,6 +91,8 @@ def prepare(
     _may(actor)
     translation = _at(session, statement, language)
     old = rows(session, statement, translation)
+    if old and all(row.text for row in old) and not _is_stale(session, statement, translation):
+        return Work(translation.language, len(old), len(old), 0, 0, 0)
     new = sheet.blank(_segmented(session, statement), old)
     carried = sheet.carry_over(new, old)
     remembered = _remember(session, statement, translation.language, [row for row in new if not row.text])
@@ -123,18 +125,37 @@ def set_by_hand(
     return _keep(session, statement, translation, new, editor, text)
 
 
-def edit(session: Session, statement: Statement, language: str, number: int, text: str, editor: Staff) -> Row:
+def edit(
+    session: Session,
+    statement: Statement,
+    language: str,
+    number: int,
+    text: str,
+    editor: Staff,
+    *,
+    seen: str | None = None,
+) -> Row:
     """Replace one sentence of a translation; it has to be approved again, the others stay as they are.
+
+    Args:
+        session: an open session that may write.
+        statement: what is translated.
+        language: BCP 47.
+        number: of the sentence, from 1.
+        text: the sentence; in the body, inline Markdown.
+        editor: who writes it.
+        seen: what stood there when they began, so that nobody's words are lost unseen; None does not ask.
 
     Raises:
         StaffError: the person may not translate.
-        StatementError: there is no such translation or sentence, it is stale, or the text is empty.
+        StatementError: there is no such translation or sentence, it is stale, changed meanwhile, or empty.
     """
     _may(editor)
     translation = _existing(session, statement, language)
     _refuse_stale(session, statement, translation)
     found = rows(session, statement, translation)
     row = _row(found, number)
+    _refuse_unseen([row], {number: seen} if seen is not None else {})
     words = sheet.tidied(row, text)
     if not words:
         raise StatementError(f"Sentence {number} is empty. Write it.")
@@ -203,6 +224,7 @@ def approve(
     *,
     numbers: Collection[int] | None = None,
     two_people: bool = False,
+    seen: Mapping[int, str] | None = None,
 ) -> Translation:
     """A person has read sentences beside their source and answers for them; with the last one, for the whole.
 
@@ -213,16 +235,18 @@ def approve(
         reviewer: who has read them.
         numbers: of the sentences; None is all of them.
         two_people: nobody approves a sentence that they were the last to edit.
+        seen: by number, the sentences as the person read them; None does not ask.
 
     Raises:
         StaffError: the person may not review translations, does not read the language, or edited a sentence last.
-        StatementError: there is none, it is stale, a sentence is empty, or a finding blocks it.
+        StatementError: there is none, it is stale, a sentence is empty or changed meanwhile, or a finding blocks it.
     """
     translation = _existing(session, statement, language)
     _reads(reviewer, translation.language)
     _refuse_stale(session, statement, translation)
     found = rows(session, statement, translation)
     chosen = [_row(found, number) for number in sorted(numbers)] if numbers is not None else found
+    _refuse_unseen(chosen, seen or {})
     waiting = [row for row in chosen if row.approved_at is None]
     _refuse_own(waiting, reviewer, two_people=two_people)
     _refuse_faulty(chosen)
@@ -238,6 +262,7 @@ def rows(session: Session, statement: Statement, translation: Translation) -> li
     if translation.id is None:
         return []
     query = select(Row).where(Row.translation_id == translation.id).order_by(col(Row.number))
+    query = query.execution_options(populate_existing=True)
     found = list(session.exec(query))
     return found or _aligned(session, statement, translation)
 
@@ -293,12 +318,18 @@ def _tag(language: str) -> str:
 
 
 def _at(session: Session, statement: Statement, language: str) -> Translation:
-    """The row for a language, there already or new."""
+    """The row for a language, there already or new; nobody else works on the statement until the commit.
+
+    Without the lock, on PostgreSQL one person's words could come under another's approval of what stood there
+    a moment before. SQLite's writing sessions wait for each other anyway.
+    """
     tag = _tag(language)
+    session.refresh(statement, with_for_update=True)
     if tag == statement.source_language:
         raise StatementError(f"{tag} is the language of the source. Edit the statement instead.")
     for each in statements.translations(session, statement):
         if each.language == tag:
+            session.refresh(each)
             return each
     return Translation(
         statement_id=statement.id or 0,
@@ -472,11 +503,23 @@ def _unfit(text: Text) -> list[TextFinding]:
     return [TextFinding(Severity.BLOCKING, Kind.UNFIT, each) for each in check_text(text)]
 
 
+def _is_stale(session: Session, statement: Statement, translation: Translation) -> bool:
+    return translation.source_hash != source_hash(statements.source(session, statement).text())
+
+
 def _refuse_stale(session: Session, statement: Statement, translation: Translation) -> None:
-    if translation.source_hash != source_hash(statements.source(session, statement).text()):
+    if _is_stale(session, statement, translation):
         raise StatementError(
             f"The {translation.language} translation is of an earlier text. See what has changed: "
             f"notify translation machine {statement.id} {translation.language}"
+        )
+
+
+def _refuse_unseen(chosen: Sequence[Row], seen: Mapping[int, str]) -> None:
+    changed = [str(row.number) for row in chosen if seen.get(row.number, row.text) != row.text]
+    if changed:
+        raise StatementError(
+            f"Somebody else has changed sentence {', '.join(changed)} meanwhile. Look at it again."
         )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from difflib import SequenceMatcher
 
 from channels.contract import Action
 from notify.statements import Origin, Text
@@ -73,22 +74,37 @@ def align(source: Segmented, text: Text, language: str) -> list[Row]:
     return _numbered([*rows, *(row for pair in actions for row in _side_by_side(*pair))])
 
 
-def carry_over(rows: Iterable[Row], old: Iterable[Row]) -> int:
+def carry_over(rows: Sequence[Row], old: Iterable[Row]) -> int:
     """Fill rows with what was said for the same sentence before, who approved it included.
+
+    A sentence that stands twice keeps each of its translations where it was: what follows the same sentences
+    as before comes first, then what has moved.
 
     Returns:
         How many.
     """
-    known: dict[str, deque[Row]] = defaultdict(deque)
-    for each in old:
-        if each.text:
-            known[each.source].append(each)
-    carried = 0
-    for row in rows:
-        if known[row.source]:
-            _copy(known[row.source].popleft(), row)
-            carried += 1
-    return carried
+    before = [each for each in old if each.text]
+    ours, theirs = [_identity(row) for row in rows], [_identity(row) for row in before]
+    moved: dict[tuple[bool, str], deque[Row]] = defaultdict(deque)
+    pairs: dict[int, Row] = {}
+    matches = SequenceMatcher(None, ours, theirs, autojunk=False).get_matching_blocks()
+    for match in matches:
+        pairs |= {match.a + step: before[match.b + step] for step in range(match.size)}
+    kept = {id(each) for each in pairs.values()}
+    for each in before:
+        if id(each) not in kept:
+            moved[_identity(each)].append(each)
+    for at, identity in enumerate(ours):
+        if at not in pairs and moved[identity]:
+            pairs[at] = moved[identity].popleft()
+    for at, each in pairs.items():
+        _copy(each, rows[at])
+    return len(pairs)
+
+
+def _identity(row: Row) -> tuple[bool, str]:
+    """Equal for sentences that say the same in the same notation."""
+    return is_body(row.place), row.source
 
 
 def together(source: Segmented, rows: Sequence[Row], actions: Sequence[Action]) -> Text:
