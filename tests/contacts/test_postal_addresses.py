@@ -157,7 +157,7 @@ def test_households_by_country(one: str, other: str, country: str, same: bool) -
     street=st.from_regex(r"[A-Z][a-z]{3,12}", fullmatch=True),
     word=st.sampled_from([("Street", "st."), ("Avenue", "AVE"), ("Road", "Rd"), ("Drive", "dr")]),
     unit=st.from_regex(r"[0-9]{1,3}[A-F]?", fullmatch=True),
-    zip_code=st.from_regex(r"6[0-9]{4}", fullmatch=True),
+    zip_code=st.from_regex(r"6[0-2][0-9]{3}", fullmatch=True),
 )
 def test_case_punctuation_and_short_forms_never_part_a_household(
     number: int, street: str, word: tuple[str, str], unit: str, zip_code: str
@@ -220,3 +220,49 @@ def test_a_country_that_is_none_or_could_be_two_is_refused(name: str) -> None:
     with pytest.raises(BadAddress) as refused:
         country_code(name)
     assert refused.value.code == Problem.POSTAL_COUNTRY
+
+
+@pytest.mark.parametrize(
+    ("fields", "country", "expected"),
+    [
+        (Fields(("1 Rue X",), "Paris", "", "75002"), "FR", ["1 Rue X", "75002 Paris"]),
+        (Fields(("Weg 1",), "Berlin", "Berlin", "10115"), "DE", ["Weg 1", "10115 Berlin"]),
+        (Fields(("1 King St W",), "Toronto", "ON", "M5H 1A1"), "CA", ["1 King St W", "Toronto ON M5H 1A1"]),
+        (Fields(("1 George St",), "Sydney", "NSW", "2000"), "AU", ["1 George St", "Sydney NSW 2000"]),
+        (Fields(("Rua 1",), "Sao Paulo", "SP", "01310-100"), "BR", ["Rua 1", "Sao Paulo SP", "01310-100"]),
+        (Fields(("Via 1",), "Roma", "RM", "00184"), "IT", ["Via 1", "00184 Roma RM"]),
+        (Fields(("1 High St",), "London", "Greater London", "SW1A 1AA"), "GB", ["1 High St", "London", "SW1A 1AA"]),
+        (Fields(("1-1",), "Chiyoda", "Tokyo", "100-0001"), "JP", ["1-1", "100-0001 Chiyoda Tokyo"]),
+        (Fields(("5 Rue X",), "Paris", "", "75002", "FR"), "US", ["5 Rue X", "75002 Paris", "FRANCE"]),
+    ],
+)  # fmt: skip
+def test_city_region_and_postcode_stand_as_their_country_writes_them(
+    fields: Fields, country: str, expected: list[str]
+) -> None:
+    assert from_fields(fields, country=country).address.split("\n") == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "country", "code"),
+    [
+        (Fields(("Weg 1",), "Berlin", "", "1011"), "DE", Problem.POSTAL_POSTCODE),
+        (Fields(("1 King St W",), "Toronto", "ON", "D5H 1A1"), "CA", Problem.POSTAL_POSTCODE),
+        (Fields(("1 Rue X",), "Paris", "", "ABCDE", "France"), "US", Problem.POSTAL_POSTCODE),
+        (Fields(("12 Main St",), "Springfield", "CA", "01103"), "US", Problem.POSTAL_REGION),
+        (Fields(("12 Main St",), "Springfield", "MA", "90210"), "US", Problem.POSTAL_REGION),
+    ],
+)
+def test_r25_a_postcode_that_its_country_or_state_does_not_have_is_refused(
+    fields: Fields, country: str, code: Problem
+) -> None:
+    with pytest.raises(BadAddress) as refused:
+        from_fields(fields, country=country)
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    "raw",
+    ["Springfield MA 05501", "New York NY 06390", "Washington DC 20500", "APO AE 09010", "San Juan PR 00901"],
+)
+def test_r26_zip_codes_outside_their_states_row_are_known(raw: str) -> None:
+    assert lines(f"12 Main St\n{raw}")[-1] == raw
