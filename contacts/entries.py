@@ -11,6 +11,7 @@ from typing import TypeVar
 from channels.contract import AddressKind
 from contacts import postal
 from contacts.addresses import normalise
+from contacts.answers import Answer, AnswerReader
 from contacts.dates import begin, end, read_day
 from contacts.languages import language_tag
 from contacts.models import Basis
@@ -42,22 +43,6 @@ _POSTAL_FIELDS = {
     Problem.POSTAL_POSTCODE: "postcode",
     Problem.POSTAL_REGION: "postcode",
 }
-_ALSO_CALLED = {
-    AddressKind.PHONE: ("phone", "text", "texts"),
-    AddressKind.EMAIL: ("email", "mail"),
-    AddressKind.CHAT: ("telegram", "chat"),
-    AddressKind.POSTAL: ("letter", "post", "postal", "address"),
-}
-
-_YES = frozenset(
-    ["yes", "y", "true", "t", "1", "1.0", "all", "x", "✓", "✔", "on", "ok", "sí", "si", "oui", "sim"]
-)
-_NO = frozenset(["no", "n", "false", "f", "0", "0.0", "none", "-", "off", "n/a", "non", "não"])
-_STOP = frozenset(
-    ["stop", "opted out", "opt out", "opt-out", "optout", "opted-out", "unsubscribed", "unsubscribe",
-     "revoked", "refused", "do not contact", "dnc"]
-)  # fmt: skip
-_BETWEEN_CHANNELS = re.compile(r"[\s,;/|+&]+|\band\b")
 _BETWEEN_LISTS = re.compile(r"[;|\n]")
 _BETWEEN_GROUPS = re.compile(r"[,;|/\n]")
 
@@ -111,17 +96,6 @@ class Entry:
     list_ids: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the consent cell says."""
-
-    stop: bool = False
-    channels: frozenset[str] = frozenset()
-
-    def about(self, channel: str) -> bool | None:
-        return False if self.stop else (channel in self.channels or None)
-
-
 class EntryReader:
     """Reads the rows of one sheet.
 
@@ -162,7 +136,7 @@ class EntryReader:
         self._attestation = attestation
         self.moment = moment
         self._has_consent = "consent" in sheet.columns
-        self._channels_called = _channels_called(channels)
+        self._answers = AnswerReader(channels)
         self._refused: dict[tuple[AddressKind, str], Problem] = {}
         self.quick_phone = quick_phones(country)
         self.quick_mail = quick_mailboxes()
@@ -207,7 +181,7 @@ class EntryReader:
     def answer(self, row: Row, errors: list[RowError]) -> Answer:
         """What the row, or the attestation, agrees to."""
         if self._has_consent:
-            return self._take(row, "consent", self._read_answer, Answer(), errors)
+            return self._take(row, "consent", self._answers.read, Answer(), errors)
         if self._attestation is None:
             return Answer()
         return Answer(channels=self._attested())
@@ -289,19 +263,6 @@ class EntryReader:
         return frozenset(
             name for name, kind in self._channels.items() if kind == AddressKind.POSTAL or not only_postal
         )
-
-    def _read_answer(self, raw: str) -> Answer:
-        text = clean_line(raw).casefold().strip(" .!")
-        if text in _STOP:
-            return Answer(stop=True)
-        if text in _NO or not text:
-            return Answer()
-        if text in _YES:
-            return Answer(channels=frozenset(self._channels))
-        words = [word for word in _BETWEEN_CHANNELS.split(text) if word]
-        if not words or not all(word in self._channels_called for word in words):
-            raise BadValue(Problem.CONSENT_UNKNOWN)
-        return Answer(channels=frozenset().union(*(self._channels_called[word] for word in words)))
 
     def _read_lists(self, raw: str) -> tuple[int, ...]:
         names = [name for part in _BETWEEN_LISTS.split(raw) if (name := clean_line(part).casefold())]
@@ -402,15 +363,6 @@ def _check_attestation(attestation: Attestation, moment: datetime, *, has_consen
             "The sheet has a consent column, and public task needs no consent.",
             "Remove the column, or attest consent.",
         )
-
-
-def _channels_called(channels: Mapping[str, AddressKind]) -> dict[str, frozenset[str]]:
-    """The channels that each word in a consent cell means."""
-    called: dict[str, frozenset[str]] = {}
-    for name, kind in channels.items():
-        for word in (name.casefold(), *_ALSO_CALLED[kind]):
-            called[word] = called.get(word, frozenset()) | {name}
-    return called | {name.casefold(): frozenset({name}) for name in channels}
 
 
 def text_of(what: str) -> Callable[[str], str]:

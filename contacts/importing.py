@@ -8,8 +8,7 @@ wins, see `contacts.merging` (R32).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,28 +18,20 @@ from sqlmodel import Session, col
 from channels.contract import AddressKind
 from contacts import lists, runs
 from contacts.bulk import hold_imports
-from contacts.chunks import Seen
-from contacts.entries import Attestation, Entry, EntryReader
-from contacts.merging import Merger, Scope
+from contacts.entries import Attestation
 from contacts.models import Endpoint, EndpointState, ImportRun, ImportState, ListKind
-from contacts.plain import Plain, PlainReader
 from contacts.previews import Preview, preview
 from contacts.reports import WRITTEN, ImportReport
 from contacts.sheets import RowError, Sheet, errors_into, open_sheet, safe_cell, write_errors
-from contacts.staging import Stager
 from contacts.undoing import Undone, undo
 from contacts.values import ImportFailed, SheetProblem
+from contacts.writing import How, Writing
 
 __all__ = [
     "Attestation", "ImportFailed", "ImportReport", "NoConsent", "NoList", "Preview", "RowError", "Undone",
     "check_grounds", "errors_into", "import_contacts", "preview", "runs", "safe_cell", "undo", "write_errors",
 ]  # fmt: skip
 
-_Row = tuple[list[str], Plain | None, Entry | None]  # its cells, and what it says if it says something
-
-CHUNK = 5000  # rows in a transaction
-MERGED = 500  # of these merged at a time
-MOST_ERRORS = 10_000  # kept in the report; `on_error` gets them all
 KINDS: Mapping[str, AddressKind] = {
     "sms": AddressKind.PHONE,
     "email": AddressKind.EMAIL,
@@ -128,7 +119,7 @@ def import_contacts(
         "channels": dict(channels), "encoding": sheet.encoding, "delimiter": sheet.delimiter,
         "sheet": sheet.sheet_name, "columns": sheet.columns, "places": sheet.places,
     }  # fmt: skip
-    how = _How(
+    how = How(
         country=country, actor=actor, attestation=attestation, channels=channels, language=language,
         proof_key=_needed_key(session, proof_key), progress=progress or _tell_nobody,
         on_error=on_error or _tell_nobody,
@@ -164,29 +155,15 @@ def check_grounds(
         raise NoConsent
 
 
-@dataclass(frozen=True, slots=True)
-class _How:
-    """The arguments of `import_contacts` that the steps pass on."""
-
-    country: str
-    actor: str
-    attestation: Attestation | None
-    channels: Mapping[str, AddressKind]
-    language: str
-    proof_key: bytes
-    progress: Callable[[int], None]
-    on_error: Callable[[RowError], None]
-
-
 def _try_out(
-    session: Session, sheet: Sheet, names: Sequence[str], how: _How, report: ImportReport
+    session: Session, sheet: Sheet, names: Sequence[str], how: How, report: ImportReport
 ) -> ImportReport:
     """All of the import in one transaction that is rolled back."""
     try:
         hold_imports(session)
         list_ids = _list_ids(session, names)
         run = ImportRun(list_id=0, file_name="", digest="", actor="", options={"list_ids": list_ids})
-        for done in _Writing(session, sheet, run, how, report).chunks():
+        for done in Writing(session, sheet, run, how, report).chunks():
             how.progress(_bytes(sheet, done))
     finally:
         session.rollback()
@@ -194,7 +171,7 @@ def _try_out(
 
 
 def _begin_or_go_on(
-    session: Session, sheet: Sheet, names: Sequence[str], options: Mapping[str, Any], how: _How
+    session: Session, sheet: Sheet, names: Sequence[str], options: Mapping[str, Any], how: How
 ) -> ImportRun:
     """The import of this file that was broken off, or a new one, committed."""
     try:
@@ -218,13 +195,13 @@ def _begin_or_go_on(
     return run
 
 
-def _import(session: Session, sheet: Sheet, run: ImportRun, how: _How, report: ImportReport) -> None:
+def _import(session: Session, sheet: Sheet, run: ImportRun, how: How, report: ImportReport) -> None:
     """Write what is left of a sheet, chunk by chunk; take all of it back where that fails."""
     run_id, before = run.id or 0, run.rows_done
     for name in WRITTEN if run.rows_done else ():
         setattr(report, name, run.counts.get(name, 0))
     try:
-        writing = _Writing(session, sheet, run, how, report)
+        writing = Writing(session, sheet, run, how, report)
         session.rollback()  # it only looked; a chunk's transaction begins when the chunk has been read
         for done in writing.chunks():
             runs.advance(session, run_id, before=before, done=done, counts=report.counts())
@@ -241,130 +218,6 @@ def _import(session: Session, sheet: Sheet, run: ImportRun, how: _How, report: I
         session.rollback()
         undo(session, run_id, actor=how.actor)
         raise
-
-
-class _Writing:
-    """Reads a sheet and writes its rows: the plain ones by whole chunks, the others one by one."""
-
-    def __init__(
-        self, session: Session, sheet: Sheet, run: ImportRun, how: _How, report: ImportReport
-    ) -> None:
-        self._session = session
-        self._sheet = sheet
-        self._report = report
-        self._how = how
-        self._skip = run.rows_done
-        self._seen = runs.seen_before(session, run.id) if run.id and run.rows_done else Seen()
-        moment = run.created_at
-        known = lists.every(session)
-        self._reader = EntryReader(
-            sheet, country=how.country, channels=how.channels, attestation=how.attestation, moment=moment,
-            lists={each.name.casefold(): each.id or 0 for each in known}, list_ids=run.options["list_ids"],
-        )  # fmt: skip
-        self._plain = PlainReader(sheet, self._reader, channels=how.channels)
-        scope = Scope(
-            actor=how.actor,
-            language=how.language,
-            moment=moment,
-            import_id=run.id,
-            exclusions=frozenset(each.id or 0 for each in known if each.kind == ListKind.EXCLUSION),
-            proof_key=how.proof_key,
-        )
-        self._merger = Merger(session, report, scope, self._seen)
-        plain_channels = {name: how.channels[name] for name in self._plain.channels}
-        self._stager = Stager(session, report, scope, channels=plain_channels, basis=self._reader.basis)
-
-    def chunks(self) -> Iterator[int]:
-        """Write chunk after chunk, each in the transaction that the caller ends; yields its last row."""
-        rows: list[_Row] = []
-        number = count = 0
-        for number, cells in self._sheet.records():
-            read = self._read(number, cells)
-            if read is None:
-                continue
-            count += 1
-            if number > self._skip:
-                rows.append(read)
-            if count % CHUNK == 0 and number > self._skip:
-                self._write(rows)
-                rows = []
-                yield number
-        if number > self._skip and count % CHUNK:
-            self._write(rows)
-            yield number
-
-    def _read(self, number: int, cells: list[str] | RowError) -> _Row | None:
-        """What a row says; None where it is blank."""
-        if isinstance(cells, RowError):
-            self._note([cells], rejected=True)
-            return [], None, None
-        errors: list[RowError] = []
-        plain = self._plain.read(number, cells, errors)
-        if plain is not None:
-            self._note(errors, rejected=False)
-            return cells, plain, None
-        if not any(map(str.strip, cells)):
-            return None
-        row = self._sheet.row(number, cells)
-        if isinstance(row, RowError):
-            self._note([row], rejected=True)
-            return [], None, None
-        entry, errors = self._reader.read(row)
-        self._note(errors, rejected=entry is None)
-        return [], None, entry
-
-    def _note(self, errors: Sequence[RowError], *, rejected: bool) -> None:
-        report = self._report
-        report.rows += 1
-        if not errors:
-            return
-        report.rejected += rejected
-        report.error_count += len(errors)
-        report.errors += errors[: MOST_ERRORS - len(report.errors)]
-        for error in errors:
-            self._how.on_error(error)
-
-    def _write(self, rows: Sequence[_Row]) -> None:
-        """Write a chunk: first whoever is new, by whole sets; then, in their order, those to be merged.
-
-        Whoever shares no address with an earlier row is as new in the order of the rows as out of it.
-        """
-        hold_imports(self._session)
-        fresh = [(n, plain) for n in _fresh(rows) if (plain := self._as_plain(rows[n]))]
-        left, made = self._stager.write([plain for _, plain in fresh], self._plain.lists)
-        for number in made:
-            self._seen.add(number)
-        staged = {n for place, (n, _) in enumerate(fresh) if place not in left}
-        entries = [entry for n, row in enumerate(rows) if n not in staged and (entry := self._as_entry(row))]
-        for start in range(0, len(entries), MERGED):
-            self._merger.write(entries[start : start + MERGED])
-
-    def _as_plain(self, row: _Row) -> Plain | None:
-        _, plain, entry = row
-        return plain or (self._plain.made_plain(entry) if entry else None)
-
-    def _as_entry(self, row: _Row) -> Entry | None:
-        cells, plain, entry = row
-        if plain is None:
-            return entry
-        long_way = self._sheet.row(plain.row, cells)
-        return None if isinstance(long_way, RowError) else self._reader.read(long_way)[0]
-
-
-def _fresh(rows: Sequence[_Row]) -> Iterator[int]:
-    """The places of rows that share no address with an earlier row of the chunk."""
-    seen: set[str] = set()
-    for place, (_, plain, entry) in enumerate(rows):
-        keys = _keys(plain, entry)
-        if seen.isdisjoint(keys):
-            yield place
-        seen.update(keys)
-
-
-def _keys(plain: Plain | None, entry: Entry | None) -> Sequence[str]:
-    if plain is not None:
-        return [key for key in (plain.phone, plain.mail_key) if key]
-    return [reach.key for reach in entry.reaches] if entry else ()
 
 
 def _only_exclusions(session: Session, names: Sequence[str]) -> bool:

@@ -15,7 +15,7 @@ from phonenumbers import PhoneMetadata
 from sqlmodel import Session, SQLModel, create_engine, select
 
 from channels.contract import AddressKind
-from contacts import addresses, consent, importing
+from contacts import addresses, consent, writing
 from contacts.addresses import BadAddress
 from contacts.columns import now
 from contacts.entries import Attestation, EntryReader
@@ -292,7 +292,7 @@ def test_the_quick_way_leaves_the_same_database_as_the_long_way(
     found = []
     for quickly in (True, False):
         with monkeypatch.context() as patch:
-            patch.setattr(importing, "CHUNK", chunk)
+            patch.setattr(writing, "CHUNK", chunk)
             if not quickly:
                 patch.setattr(PlainReader, "read", lambda *_: None)
                 patch.setattr(PlainReader, "made_plain", lambda *_: None)

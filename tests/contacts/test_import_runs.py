@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import func
 from sqlmodel import Session, SQLModel, select
 
-from contacts import consent, erasure, importing, lists, runs, undoing
+from contacts import consent, erasure, importing, lists, runs, undoing, writing
 from contacts.chunks import Seen
 from contacts.consent import Method
 from contacts.importing import ImportFailed, ImportReport, NoConsent, NoList, import_contacts, undo
@@ -65,7 +65,7 @@ class Crash(BaseException):
 
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "CHUNK", 100)
+    monkeypatch.setattr(writing, "CHUNK", 100)
     monkeypatch.setattr(undoing, "CHUNK", 70)
 
 
@@ -143,10 +143,10 @@ def test_a_second_process_with_the_same_file_stops_and_takes_nothing_back(
 KILLED = """
 import sys
 from pathlib import Path
-from contacts import importing
+from contacts import writing
 from contacts.importing import import_contacts
 from notify.database import Database
-importing.CHUNK = 50
+writing.CHUNK = 50
 with Database(sys.argv[1]).session() as session:
     import_contacts(session, Path(sys.argv[2]), list_name=["News", "Alerts"], country="US", actor="eva",
                     progress=lambda done: print(done, flush=True))

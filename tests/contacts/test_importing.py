@@ -16,7 +16,7 @@ from sqlmodel import Session, SQLModel, select
 
 import templates
 from channels.contract import AddressKind
-from contacts import consent, importing, lists
+from contacts import consent, lists, writing
 from contacts.columns import now
 from contacts.consent import Method
 from contacts.importing import Attestation, ImportFailed, ImportReport, NoConsent, RowError, import_contacts
@@ -396,12 +396,12 @@ def test_rows_that_repeat_are_one_contact(session: Session, load: Load) -> None:
 def test_rows_that_repeat_far_apart_are_one_contact(
     session: Session, load: Load, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "CHUNK", 500)
-    rows = "".join(f"p{number},p{number}@example.org,yes\n" for number in range(importing.CHUNK + 10))
+    monkeypatch.setattr(writing, "CHUNK", 500)
+    rows = "".join(f"p{number},p{number}@example.org,yes\n" for number in range(writing.CHUNK + 10))
     report = load("name,email,consent\n" + rows + "again,p1@example.org,yes\n")
-    assert (report.created, report.duplicates) == (importing.CHUNK + 10, 1)
+    assert (report.created, report.duplicates) == (writing.CHUNK + 10, 1)
     again = load("name,email,consent\n" + rows + "again,p1@example.org,yes\n")
-    assert (again.unchanged, again.duplicates, again.created) == (importing.CHUNK + 10, 1, 0)
+    assert (again.unchanged, again.duplicates, again.created) == (writing.CHUNK + 10, 1, 0)
 
 
 def test_a_row_that_joins_two_contacts_leaves_each_its_address(session: Session, load: Load) -> None:
@@ -467,7 +467,7 @@ def test_channels_are_the_callers(session: Session, load: Load) -> None:
 def test_progress_counts_the_files_bytes(
     session: Session, sheet: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "CHUNK", 500)
+    monkeypatch.setattr(writing, "CHUNK", 500)
     path = sheet("email,consent\n" + "".join(f"p{number}@example.org,yes\n" for number in range(1100)))
     told: list[int] = []
     import_contacts(session, path, list_name="News", country="US", actor="eva", progress=told.append)
@@ -479,7 +479,7 @@ def test_progress_counts_the_files_bytes(
 def test_all_errors_are_told_and_the_first_are_kept(
     session: Session, sheet: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "MOST_ERRORS", 3)
+    monkeypatch.setattr(writing, "MOST_ERRORS", 3)
     told: list[RowError] = []
     path = sheet("phone,consent\n" + "12,yes\n" * 5)
     report = import_contacts(session, path, list_name="News", country="US", actor="eva", on_error=told.append)
