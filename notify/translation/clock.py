@@ -74,6 +74,21 @@ def is_from_sunrise(text: str, at: int, language: str) -> bool:
     return bool(word) and text[:at].rstrip().lower().endswith(word)
 
 
+def counts_to_24(text: str, language: str) -> bool:
+    """Whether a time that stands without a mark is in the first half of the day: no mark stands anywhere else."""
+    if not words.table("clock").get(words.base(language), {}).get("by_24"):
+        return False
+    known = _words(language)
+    marked = (
+        re.search(rf"\d.{{0,8}}?{known.ends}|{known.starts}", text, re.IGNORECASE),
+        _ENGLISH_MARK.search(text),
+    )
+    return not any(marked)
+
+
+_ENGLISH_MARK = re.compile(r"\d\s?[ap]\.?\s?m\b", re.IGNORECASE)
+
+
 def spoken(text: str, language: str) -> list[SpokenHour]:
     """The hours of a text that are written as words."""
     known = _words(language)
@@ -92,6 +107,8 @@ class _Words:
     after: re.Pattern[str]
     before: re.Pattern[str]
     spoken: re.Pattern[str] | None
+    starts: str
+    ends: str
     values: dict[str, int]
 
 
@@ -112,6 +129,8 @@ def _words(language: str) -> _Words:
         re.compile(rf"(?:\s?(?:{hour}))?[\s,]?\s?(?P<half>{ends})", re.IGNORECASE),
         re.compile(rf"(?P<half>{starts})\s?\Z", re.IGNORECASE),
         re.compile(pattern, re.IGNORECASE) if pattern else None,
+        starts,
+        ends,
         values,
     )
 

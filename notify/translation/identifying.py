@@ -74,7 +74,7 @@ _NEIGHBOURS = (
     {"id", "ms", "jv"},
     {"hr", "sr", "bs", "sl"},
     {"cs", "sk"},
-    {"es", "gl", "an", "ext", "ca"},
+    {"es", "gl", "an", "ext"},
     {"pt", "gl"},
     {"ar", "fa", "ur"},
     {"fa", "ps", "ku"},
@@ -82,6 +82,12 @@ _NEIGHBOURS = (
     {"zu", "xh"},
     {"am", "ti"},
     {"hi", "mr", "ne"},
+)
+
+
+# Near to a language of many and read by few: they count only where they are what is asked for.
+_RARE = frozenset(
+    {"gl", "an", "ext", "oc", "vec", "lij", "wa", "la", "eo", "vo", "br", "lb", "pcm", "bcl", "jv", "ace"}
 )
 
 
@@ -151,7 +157,7 @@ _UNDIVIDED = frozenset({"Hani", "Hira", "Kana", "Thai", "Laoo", "Khmr", "Mymr"})
 
 def _by_chances(text: str, language: str, scripts: Counter[str]) -> bool | None:
     wanted = _base(language)
-    chances = _chances(text)
+    chances = {name: chance for name, chance in _chances(text).items() if name == wanted or name not in _RARE}
     best = max(chances, key=lambda name: chances[name], default="und")
     if best == wanted and (_is_alone(scripts) or words(text) >= ENOUGH_WORDS):
         return True

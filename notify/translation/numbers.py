@@ -46,7 +46,7 @@ class Number:
 _FULL_WIDTH = {ord("："): ":", ord("．"): ".", ord("，"): ",", ord("％"): "%"}
 
 _NUMBER = re.compile(
-    r"(?P<hour>\d{1,2})(?::|\s?(?:[hH点點時时시]|giờ)\s?)(?:(?P<minute>[0-5]\d)(?!\d)|(?P<half>[半반]))"
+    r"(?P<hour>\d{1,2})(?::|\s?(?:[hHè点點時时시]|giờ)\s?)(?:(?P<minute>[0-5]\d)(?!\d)|(?P<half>[半반]))"
     r"|\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?!\d)"
     r"|\d+(?:[.,'’\u066b\u066c]\d+)*"
 )
@@ -154,7 +154,8 @@ def _read(found: re.Match[str], text: str, language: str) -> Iterator[Number]:
     sunrise = clock.is_from_sunrise(text, found.start(), language)
     if found["hour"]:
         minute = found["minute"] or "30"
-        yield _number(found, _clock(found["hour"], minute, half or clock.EVERY_HOUR, sunrise))
+        unmarked = frozenset({int(found["hour"])}) if clock.counts_to_24(text, language) else clock.EVERY_HOUR
+        yield _number(found, _clock(found["hour"], minute, half or unmarked, sunrise))
     elif _is_date(token):
         for part in re.finditer(r"\d+", token):
             start = found.start() + part.start()

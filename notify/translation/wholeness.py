@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from notify.translation import words
-from notify.translation.facts import Kind, Severity, TextFinding
+from notify.translation import dates, words
+from notify.translation.facts import Kind, Severity, TextFinding, verbatim_facts
 from notify.translation.splitting import sentences
 
 # Characters of the translation for each of an English source: what right translations stay between, with room
@@ -25,9 +25,12 @@ _LENGTHS = {
 }
 _ANY_LENGTH = (0.40, 2.50)
 _DENSE = frozenset({"zh", "ja", "ko"})
-_USUAL = {"zh": 0.29, "ja": 0.45, "ko": 0.48}  # the same, in the middle
+_JOINED = {"zh": 0.37, "ja": 0.55, "ko": 0.55}
+"""Letters of the translation for each of an English source, facts and dates apart, from which on sentences were
+joined and none was left out."""
 SHORT = 24
 """Characters of a source whose translation may be of any length."""
+_FEW = 12  # letters of a source, names and numbers apart, that are too few to tell anything
 
 _END = re.compile(r"[.!?。！？؟।…։。]+[\"'”’»)\]）」』\s]*\Z")
 
@@ -69,7 +72,15 @@ def _joined(source: str, target: str, source_language: str, target_language: str
     """Whether a translation with fewer sentences is as long as it should be, where joining them is usual."""
     if words.base(target_language) not in _DENSE or words.base(source_language) != "en":
         return False
-    return len(target) / len(source) >= _USUAL[words.base(target_language)]
+    letters = _letters(target, target_language), _letters(source, source_language)
+    return letters[0] >= _JOINED[words.base(target_language)] * letters[1]
+
+
+def _letters(text: str, language: str) -> int:
+    """How many letters a text has that are not in facts or dates."""
+    spans = [*((fact.start, fact.end) for fact in verbatim_facts(text)), *dates.spans(text, language)]
+    inside = {at for start, end in spans for at in range(start, end)}
+    return sum(char.isalpha() for at, char in enumerate(text) if at not in inside)
 
 
 def _ends_in_a_word(text: str) -> bool:
@@ -94,9 +105,17 @@ def _length(source: str, target: str, source_language: str, target_language: str
             f"The translation is very short for its source ({len(target)} characters for {len(source)})."
         )
         yield TextFinding(Severity.WARNING, Kind.LENGTH, message, "short")
+    elif _has_few_words(source, target, source_language, target_language, low):
+        message = "Apart from names, numbers and addresses there is little left of the sentence."
+        yield TextFinding(Severity.WARNING, Kind.LENGTH, message, "few words")
     elif ratio > high * (1 + room):
         message = f"The translation is very long for its source ({len(target)} characters for {len(source)})."
         yield TextFinding(Severity.WARNING, Kind.LENGTH, message, "long")
+
+
+def _has_few_words(source: str, target: str, source_language: str, target_language: str, low: float) -> bool:
+    ours, theirs = _letters(source, source_language), _letters(target, target_language)
+    return ours >= _FEW and theirs < 0.6 * low * ours
 
 
 def _bounds(source_language: str, target_language: str) -> tuple[float, float]:
