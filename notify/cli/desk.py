@@ -18,6 +18,7 @@ from notify.statements import Statement, StatementError
 from notify.translation import desk, memory, serving
 from notify.translation.engine import EngineError
 from notify.translation.models import TranslatedSentence as Row
+from templates import direction
 
 HELP = {
     "a": "approve this sentence, and on",
@@ -208,8 +209,8 @@ class Desk:
         self._seen = row.text
         done = sum(each.approved_at is not None for each in rows)
         grid = Table.grid(expand=True, padding=(0, 2))
-        grid.add_column(ratio=1)
-        grid.add_column(ratio=1)
+        for language in (statement.source_language, self._language):
+            grid.add_column(ratio=1, justify="right" if direction(language) == "rtl" else "left")
         grid.add_row(_shown(row.source, row.findings, "source"), _shown(row.text, row.findings, "target"))
         state = "approved" if row.approved_at else row.engine or row.origin or "nobody has translated it"
         console.print(

@@ -99,6 +99,7 @@ def translation_machine(
     if as_json:
         return put_json({work.language: _work(work) for work in made})
     table("Translations", ["language", "result"], [(work.language, _told(work)) for work in made])
+    say(f"Work through one: notify translation desk {statement_id} LANGUAGE --as EMAIL")
     return None
 
 

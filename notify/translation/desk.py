@@ -18,6 +18,7 @@ from notify.staff import Deed, Staff, StaffError
 from notify.statements import (
     Origin,
     Revision,
+    State,
     Statement,
     StatementError,
     Text,
@@ -265,6 +266,25 @@ def rows(session: Session, statement: Statement, translation: Translation) -> li
     query = query.execution_options(populate_existing=True)
     found = list(session.exec(query))
     return found or _aligned(session, statement, translation)
+
+
+def examine_again(session: Session) -> None:
+    """Check every sentence that waits for approval against the glossary as it is now: it has changed."""
+    query = (
+        select(Row, Translation, Statement)
+        .join(Translation, col(Translation.id) == col(Row.translation_id))
+        .join(Statement, col(Statement.id) == col(Translation.statement_id))
+        .where(col(Row.approved_at).is_(None), Row.text != "", Statement.state != State.WITHDRAWN)
+    )
+    glossaries: dict[tuple[str, str], Glossary] = {}
+    for row, translation, statement in session.exec(query).all():
+        pair = (statement.source_language, translation.language)
+        if pair not in glossaries:
+            glossaries[pair] = glossary.load(session, *pair)
+        machines = [each for each in row.findings if each["kind"] in {Kind.EMPHASIS, Kind.SCORE}]
+        _examine(row, statement, translation.language, glossaries[pair])
+        row.findings = [*row.findings, *machines]
+        session.add(row)
 
 
 def with_words(statement: Statement, source: Text, found: Sequence[Row], number: int, words: str) -> Text:

@@ -15,7 +15,7 @@ from notify.staff import Role, StaffError
 from notify.statements import NotApproved, Origin, Statement, StatementError, Text
 from notify.translation import desk
 from notify.translation.argos import ArgosEngine
-from notify.translation.models import TranslatedSentence
+from notify.translation.models import Term, TermKind, TranslatedSentence
 
 PACKAGES = Path(__file__).parents[1] / "translation" / "packages"
 VIGIL = """---
@@ -273,3 +273,20 @@ def test_an_approval_is_void_after_any_edit_of_a_sentence(session: Session) -> N
     desk.edit(session, statement, "es", 1, "Abierta", staff.find(session, "luz@city.example"))
     with pytest.raises(NotApproved):
         statements.require_approved(session, statement.id)
+
+
+def test_r33_a_draft_is_checked_against_a_term_that_was_added_after_it(session: Session) -> None:
+    _, _, tara = hire(session)
+    statement = drafted(session, ENGLISH)
+    text = statements.parse(SPANISH.replace("Mill Street", "la calle del Molino")).text
+    desk.set_by_hand(session, statement, "es", text, tara)
+    assert [row.number for row in sentences(session, statement) if _blocking(row)] == []
+    session.add(Term(kind=TermKind.KEEP, source_language="en", source="Mill Street"))
+    desk.examine_again(session)
+    assert [row.number for row in sentences(session, statement) if _blocking(row)] == [2, 3]
+    with pytest.raises(StatementError, match="Mill Street"):
+        desk.approve(session, statement, "es", tara)
+
+
+def _blocking(row: TranslatedSentence) -> list[str]:
+    return [each["fact"] for each in desk.open_findings(row) if each["severity"] == "blocking"]
