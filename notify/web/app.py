@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from notify.hub import Hub
+from notify.web.api.app import mount as mount_api
 from notify.web.console.routes import Console, Outside
 from notify.web.guard import Guard
 from notify.web.hooks.routes import Hooks
@@ -45,6 +46,7 @@ def create_app(hub: Hub, *, sandbox_app: ASGIApp | None = None) -> FastAPI:
         app.include_router(part.router())
     for way in (Joining(hub, pages), Confirming(hub, pages), Preferences(hub, pages)):
         app.include_router(way.router())
+    mount_api(app, hub, pages)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     if sandbox_app is not None:
         _mount_sandbox(app, sandbox_app, pages)
