@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from babel import Locale, UnknownLocaleError
 
@@ -57,17 +57,19 @@ def spans(text: str, language: str) -> list[Span]:
     return [*(day.span for day in days(text, language)), *(date.span for date in dates(text, language))]
 
 
-def days(text: str, language: str) -> list[Day]:
+@lru_cache(maxsize=256)
+def days(text: str, language: str) -> tuple[Day, ...]:
     """The days of the week that a text names, in their order."""
     names = _names(language)
     found = []
     for hit in names.day.finditer(text):
         number, sure = names.days[words.bare(hit.group(), names.days)]
         found.append(Day(number, sure, hit.span()))
-    return found
+    return tuple(found)
 
 
-def dates(text: str, language: str) -> list[Date]:
+@lru_cache(maxsize=256)
+def dates(text: str, language: str) -> tuple[Date, ...]:
     """The dates that a text names, those of several days as one each, in the order of their kinds."""
     text = fold_digits(text)
     found: list[Date] = []
@@ -77,7 +79,7 @@ def dates(text: str, language: str) -> list[Date]:
             if new:
                 text = text[: hit.start()] + " " * len(hit.group()) + text[hit.end() :]
                 found += new
-    return found
+    return tuple(found)
 
 
 def _days(source: str, target: str, source_language: str, target_language: str) -> Iterator[TextFinding]:
@@ -100,7 +102,7 @@ def _days(source: str, target: str, source_language: str, target_language: str) 
 
 
 def _dates(source: str, target: str, source_language: str, target_language: str) -> Iterator[TextFinding]:
-    left = dates(target, target_language)
+    left = list(dates(target, target_language))
     missing: list[Date] = []
     for date in dates(source, source_language):
         twin = next((other for other in left if date.readings & other.readings), None)

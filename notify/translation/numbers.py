@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 
 from babel import Locale, UnknownLocaleError
 
@@ -74,6 +74,7 @@ _SCALE = re.compile(
 )
 
 
+@lru_cache(maxsize=256)
 def fold_digits(text: str) -> str:
     """The text with the decimal digits of every script as 0 to 9; nothing else moves."""
     return "".join(_fold(char) for char in text) if not text.isascii() else text

@@ -97,7 +97,9 @@ def test_what_does_harm_is_found(source: str, target: str, language: str, kind: 
     ],
 )
 def test_the_plainest_breakage_blocks(source: str, target: str, language: str, kind: Kind) -> None:
-    assert (Severity.BLOCKING, kind) in {(each.severity, each.kind) for each in found(source, target, language)}
+    assert (Severity.BLOCKING, kind) in {
+        (each.severity, each.kind) for each in found(source, target, language)
+    }
 
 
 def test_marks_of_direction_that_guard_a_number_are_fine_in_arabic() -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -26,7 +26,7 @@ from notify.translation.checks import examine
 from notify.translation.facts import Severity, TextFinding
 from notify.translation.glossary import Glossary
 
-RECALL, ALARMS = 0.98, 0.05
+RECALL, RECALL_OF_A_KIND, ALARMS = 0.98, 0.95, 0.05
 GLOSSARY = Glossary(keep=KEEP)
 SEED = 7
 
@@ -171,9 +171,10 @@ def main() -> int:
 
 
 def holds(measured: Measured) -> bool:
-    """Whether the floors hold: every kind of facts error but negation, and the false alarms."""
-    recalls = defaultdict(float, {kind: measured.recall([kind]) or 0.0 for kind in FACTS})
-    return min(recalls.values()) >= RECALL and measured.alarm_rate() < ALARMS
+    """Whether the floors hold: all errors but negation together, each of their kinds, and the false alarms."""
+    worst = min(measured.recall([kind]) or 0.0 for kind in FACTS)
+    enough = (measured.recall() or 0.0) >= RECALL and worst >= RECALL_OF_A_KIND
+    return enough and measured.alarm_rate() < ALARMS
 
 
 if __name__ == "__main__":

@@ -102,10 +102,14 @@ def _back(engine: Engine, sources: Sequence[str], translated: Sequence[str]) -> 
 
 def main() -> None:
     """Print the table as Markdown."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--libretranslate", default="", help="a server's address")
-    parser.add_argument("--apertium", default="", help="an APy server's address; else the command, where it is installed")
+    parser.add_argument(
+        "--apertium", default="", help="an APy server's address; else the command, where it is installed"
+    )
     asked = parser.parse_args()
     print("| engine | sentences | chrF | as the reference | chrF back into English | sentences/s |")
     print("|---|---|---|---|---|---|")
@@ -113,7 +117,9 @@ def main() -> None:
         for engine in engines(Path(packages), asked):
             for name, rows in sets().items():
                 score, exact, back, speed = row(engine, rows, asked.rounds)
-                print(f"| {engine.name} | {name}, {len(rows)} | {score:.1f} | {exact} | {back:.1f} | {speed:.0f} |")
+                print(
+                    f"| {engine.name} | {name}, {len(rows)} | {score:.1f} | {exact} | {back:.1f} | {speed:.0f} |"
+                )
 
 
 if __name__ == "__main__":
