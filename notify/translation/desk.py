@@ -332,9 +332,12 @@ def _reads(person: Staff, language: str) -> None:
 
 def _tag(language: str) -> str:
     try:
-        return standard(language)
+        tag = standard(language)
     except ValueError as error:
         raise StatementError(str(error)) from None
+    if statements.is_stand_in(tag):
+        raise StatementError(f"{tag} is no language that people read. Write one like en, es-MX or zh-Hant.")
+    return tag
 
 
 def _at(session: Session, statement: Statement, language: str) -> Translation:
@@ -569,6 +572,8 @@ def _approve_row(
 ) -> None:
     row.approved_by, row.approved_at = reviewer.id, now()
     session.add(row)
+    if row.place == sheet.WHOLE_BODY:  # no sentence that another text could have
+        return
     memory.keep(
         session, statement.source_language, translation.language, row.source, row.text,
         approved_by=reviewer.email, statement_id=statement.id,

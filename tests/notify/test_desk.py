@@ -13,7 +13,7 @@ from notify import staff, statements
 from notify.hub import Hub
 from notify.staff import Role, StaffError
 from notify.statements import NotApproved, Origin, Statement, StatementError, Text
-from notify.translation import desk
+from notify.translation import desk, memory
 from notify.translation.argos import ArgosEngine
 from notify.translation.models import Term, TermKind, TranslatedSentence
 
@@ -286,6 +286,24 @@ def test_r33_a_draft_is_checked_against_a_term_that_was_added_after_it(session: 
     assert [row.number for row in sentences(session, statement) if _blocking(row)] == [2, 3]
     with pytest.raises(StatementError, match="Mill Street"):
         desk.approve(session, statement, "es", tara)
+
+
+def test_a_translation_cannot_pass_for_what_stands_in_for_one(session: Session) -> None:
+    _, _, tara = hire(session)
+    with pytest.raises(StatementError, match="no language that people read"):
+        desk.prepare(session, drafted(session), "en-x-so", None, tara)
+
+
+def test_a_body_that_is_kept_as_one_piece_is_no_sentence_for_the_memory(session: Session) -> None:
+    body = "Todo en un solo párrafo desde el lunes a las 9:00."
+    _, _, tara = hire(session)
+    statement = drafted(session, ENGLISH)
+    text = statements.parse(SPANISH).text
+    desk.set_by_hand(session, statement, "es", Text(text.title, text.short, body, text.actions), tara)
+    whole = [row.number for row in sentences(session, statement) if row.place == "body"]
+    assert len(whole) == 1
+    desk.approve(session, statement, "es", tara, numbers=whole)
+    assert [each.text for each in memory.every(session)] == []
 
 
 def _blocking(row: TranslatedSentence) -> list[str]:
