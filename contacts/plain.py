@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 
 from channels.contract import AddressKind
-from contacts.entries import FIELDS, Entry, EntryReader, text_of
+from contacts.entries import FIELDS, Entry, EntryReader, Reach, text_of
 from contacts.sheets import LONGEST_ROW, Row, RowError, Sheet
 from contacts.values import BadValue
 
@@ -138,6 +138,24 @@ class PlainReader:
             entry.row, entry.name, entry.language, entry.area, entry.groups, phone.address if phone else "",
             mail.address if mail else "", mail.key if mail else "", yes, bits, entry.agreed_at, entry.wording,
             entry.wording_language, entry.reference,
+        )  # fmt: skip
+
+    def made_entry(self, plain: Plain) -> Entry:
+        """What the long way would have made of a plain row."""
+        addresses = {
+            AddressKind.PHONE: (plain.phone, plain.phone),
+            AddressKind.EMAIL: (plain.mail, plain.mail_key),
+        }
+        reaches = [
+            Reach(name, *found, decision=True if plain.yes >> bit & 1 else None)
+            for bit, name in enumerate(self.channels)
+            if (found := addresses[self._kinds[name]])[0]
+        ]
+        return Entry(
+            row=plain.row, name=plain.name, language=plain.language, area=plain.area, groups=plain.groups,
+            reaches=reaches, agreed_at=plain.agreed_at, refused_at=self._reader.moment, wording=plain.wording,
+            wording_language=plain.wording_language, reference=plain.reference, basis=self._reader.basis,
+            list_ids=tuple(each for bit, each in enumerate(self.lists) if plain.lists >> bit & 1),
         )  # fmt: skip
 
     def _name_of(self, cells: list[str]) -> str | None:

@@ -113,15 +113,13 @@ class Stager:
         encode = Moment().dialect_impl(connection.dialect).bind_processor(connection.dialect)
         moment: Any = lru_cache(maxsize=256)(encode) if encode else (lambda value: value)
         before = _AGREED_AT - 1
-        values = [(n, *row[:before], moment(row.agreed_at), *row[before + 1 :]) for n, row in enumerate(rows)]
+        values = ((n, *row[:before], moment(row.agreed_at), *row[before + 1 :]) for n, row in enumerate(rows))
+        driver: Any = connection.connection.driver_connection
         if is_sqlite(self._session):
             marks = ", ".join("?" * len(_ROW.c))
-            connection.exec_driver_sql(f"INSERT INTO {_ROW.name} VALUES ({marks})", values)  # noqa: S608
+            driver.executemany(f"INSERT INTO {_ROW.name} VALUES ({marks})", values)  # noqa: S608
             return
-        with (
-            connection.connection.driver_connection.cursor() as cursor,  # type: ignore[union-attr]
-            cursor.copy(f"COPY {_ROW.name} FROM STDIN") as copy,
-        ):
+        with driver.cursor() as cursor, cursor.copy(f"COPY {_ROW.name} FROM STDIN") as copy:
             for each in values:
                 copy.write_row(each)
 

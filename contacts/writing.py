@@ -19,8 +19,6 @@ from contacts.reports import ImportReport
 from contacts.sheets import RowError, Sheet
 from contacts.staging import Stager
 
-_Row = tuple[list[str], Plain | None, Entry | None]  # its cells, and what it says if it says something
-
 CHUNK = 5000  # rows in a transaction
 MERGED = 500  # of these merged at a time
 MOST_ERRORS = 10_000  # kept in the report; `on_error` gets them all
@@ -73,15 +71,17 @@ class Writing:
 
     def chunks(self) -> Iterator[int]:
         """Write chunk after chunk, each in the transaction that the caller ends; yields its last row."""
-        rows: list[_Row] = []
+        rows: list[Plain | Entry] = []
         number = count = 0
         for number, cells in self._sheet.records():
-            read = self._read(number, cells)
-            if read is None:
-                continue
+            errors: list[RowError] = []
+            said = self._read(number, cells, errors)
+            if said is None and not errors:
+                continue  # a blank row
             count += 1
-            if number > self._skip:
-                rows.append(read)
+            self._note(said, errors)
+            if said is not None and number > self._skip:
+                rows.append(said)
             if count % CHUNK == 0 and number > self._skip:
                 self._write(rows)
                 rows = []
@@ -90,38 +90,33 @@ class Writing:
             self._write(rows)
             yield number
 
-    def _read(self, number: int, cells: list[str] | RowError) -> _Row | None:
-        """What a row says; None where it is blank."""
+    def _read(self, number: int, cells: list[str] | RowError, errors: list[RowError]) -> Plain | Entry | None:
+        """What a row says; None where it is blank, or where its errors leave nothing."""
         if isinstance(cells, RowError):
-            self._note([cells], rejected=True)
-            return [], None, None
-        errors: list[RowError] = []
-        plain = self._plain.read(number, cells, errors)
-        if plain is not None:
-            self._note(errors, rejected=False)
-            return cells, plain, None
-        if not any(map(str.strip, cells)):
+            errors.append(cells)
             return None
+        plain = self._plain.read(number, cells, errors)
+        if plain is not None or not any(map(str.strip, cells)):
+            return plain
         row = self._sheet.row(number, cells)
         if isinstance(row, RowError):
-            self._note([row], rejected=True)
-            return [], None, None
-        entry, errors = self._reader.read(row)
-        self._note(errors, rejected=entry is None)
-        return [], None, entry
+            errors.append(row)
+            return None
+        entry, found = self._reader.read(row)
+        errors += found
+        return entry
 
-    def _note(self, errors: Sequence[RowError], *, rejected: bool) -> None:
+    def _note(self, said: Plain | Entry | None, errors: Sequence[RowError]) -> None:
         report = self._report
         report.rows += 1
-        if not errors:
-            return
-        report.rejected += rejected
-        report.error_count += len(errors)
-        report.errors += errors[: MOST_ERRORS - len(report.errors)]
-        for error in errors:
-            self._how.on_error(error)
+        report.rejected += said is None
+        if errors:
+            report.error_count += len(errors)
+            report.errors += errors[: MOST_ERRORS - len(report.errors)]
+            for error in errors:
+                self._how.on_error(error)
 
-    def _write(self, rows: Sequence[_Row]) -> None:
+    def _write(self, rows: Sequence[Plain | Entry]) -> None:
         """Write a chunk: first whoever is new, by whole sets; then, in their order, those to be merged.
 
         Whoever shares no address with an earlier row is as new in the order of the rows as out of it.
@@ -132,33 +127,28 @@ class Writing:
         for number in made:
             self._seen.add(number)
         staged = {n for place, (n, _) in enumerate(fresh) if place not in left}
-        entries = [entry for n, row in enumerate(rows) if n not in staged and (entry := self._as_entry(row))]
+        entries = [self._as_entry(row) for n, row in enumerate(rows) if n not in staged]
         for start in range(0, len(entries), MERGED):
             self._merger.write(entries[start : start + MERGED])
 
-    def _as_plain(self, row: _Row) -> Plain | None:
-        _, plain, entry = row
-        return plain or (self._plain.made_plain(entry) if entry else None)
+    def _as_plain(self, row: Plain | Entry) -> Plain | None:
+        return row if isinstance(row, Plain) else self._plain.made_plain(row)
 
-    def _as_entry(self, row: _Row) -> Entry | None:
-        cells, plain, entry = row
-        if plain is None:
-            return entry
-        long_way = self._sheet.row(plain.row, cells)
-        return None if isinstance(long_way, RowError) else self._reader.read(long_way)[0]
+    def _as_entry(self, row: Plain | Entry) -> Entry:
+        return self._plain.made_entry(row) if isinstance(row, Plain) else row
 
 
-def _fresh(rows: Sequence[_Row]) -> Iterator[int]:
+def _fresh(rows: Sequence[Plain | Entry]) -> Iterator[int]:
     """The places of rows that share no address with an earlier row of the chunk."""
     seen: set[str] = set()
-    for place, (_, plain, entry) in enumerate(rows):
-        keys = _keys(plain, entry)
+    for place, row in enumerate(rows):
+        keys = _keys(row)
         if seen.isdisjoint(keys):
             yield place
         seen.update(keys)
 
 
-def _keys(plain: Plain | None, entry: Entry | None) -> Sequence[str]:
-    if plain is not None:
-        return [key for key in (plain.phone, plain.mail_key) if key]
-    return [reach.key for reach in entry.reaches] if entry else ()
+def _keys(row: Plain | Entry) -> Sequence[str]:
+    if isinstance(row, Plain):
+        return [key for key in (row.phone, row.mail_key) if key]
+    return [reach.key for reach in row.reaches]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -229,6 +230,7 @@ def test_a_plain_row_says_what_the_long_way_says(
         else:
             assert quick_errors == errors
             assert entry is not None
+            assert quick.made_entry(plain) == replace(entry, refused_at=reader.moment)
             there = sum(1 << quick.channels.index(reach.channel) for reach in entry.reaches)
             assert quick.made_plain(entry) == plain._replace(yes=plain.yes & there)
 
