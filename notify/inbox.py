@@ -72,7 +72,10 @@ def waiting(session: Session, keeper: Keeper, *, limit: int = 50) -> list[Letter
         limit: at most so many.
     """
     query = _visible(keeper).where(
-        col(Inbound.done_at).is_(None), col(Inbound.kind).not_in(_CARRIED_OUT), col(Inbound.text) != ""
+        col(Inbound.done_at).is_(None),
+        col(Inbound.kind).not_in(_CARRIED_OUT),
+        # What is held waits for a decision, though its words are thrown away by now.
+        (col(Inbound.text) != "") | (col(Inbound.kind) == inbound.REFUSAL),
     )
     holds_first = case((col(Inbound.kind) == inbound.REFUSAL, 0), else_=1)
     found = session.execute(query.order_by(holds_first, col(Inbound.id)).limit(limit)).all()

@@ -64,10 +64,17 @@ from notify.web.hooks.residents import Residents
 TOKEN = "0123456789abcdef0123456789abcdef"
 PUBLIC = "https://notify.rivermouth.example"
 STAFF = Keeper("eva@city.example")
-TEXTS = [
-    "STOP", "ALTO", "stop!", "إيقاف", "START", "INICIO", "YES", "JOIN {0}", "{1}", "STOP {0}", "{1} stop",
-    "no more texts please", "dejen de escribirme", "hello", "Español", "HELP",
-]  # fmt: skip
+# What residents text: about everything, or a list (by its place), and the decision.
+SAID: dict[str, tuple[int | None, bool]] = {
+    "STOP": (None, False), "ALTO": (None, False), "stop!": (None, False), "إيقاف": (None, False),
+    "STOP {0}": (0, False), "{1} stop": (1, False),
+    "START": (None, True), "INICIO": (None, True), "YES": (None, True), "JOIN {0}": (0, True), "{1}": (1, True),
+}  # fmt: skip
+NOES = [text for text, (_, decision) in SAID.items() if not decision]
+YESES = [text for text, (_, decision) in SAID.items() if decision]
+REFUSALS = ["no more texts please", "dejen de escribirme"]
+OTHERS = ["hello", "Español", "HELP", "Stop signs on Main St"]
+RARELY = 8  # steps between two erasures: else nobody is left to say anything
 LONG_AGO = datetime(2024, 1, 1, tzinfo=UTC)
 
 Place = tuple[str, str]  # channel and address key
@@ -144,6 +151,10 @@ class City(RuleBasedStateMachine):
             self.lists = [self._list(session, number, word) for word in self.joinwords]
         every = [EVERYBODY, *(Audience(each) for each in self.lists)]
         self.audiences = {wanted: self._audience(wanted) for wanted in every}
+        self.since_erasure = 0
+        self._import([(0, 0, "yes"), (1, 1, "yes")], 0)
+        self._import([(0, 0, "yes"), (1, -1, "yes")], 1)
+        self._tap(EventKind.OPTED_IN, 0)
 
     def _list(self, session: Session, number: int, word: str) -> int:
         made = lists.get_or_create(session, f"List {word} {number}")
@@ -152,29 +163,41 @@ class City(RuleBasedStateMachine):
 
     # -- residents
 
-    @rule(which=st.integers(0, 1), words=st.sampled_from(TEXTS))
-    def texts(self, which: int, words: str) -> None:
-        text = words.format(*self.joinwords)
-        before = now()
-        self._take("sms", _texted(self.phones[which], text))
-        place = ("sms", self.phones[which])
-        meaning = {
-            "STOP": (None, False), "ALTO": (None, False), "stop!": (None, False), "إيقاف": (None, False),
-            "START": (None, True), "INICIO": (None, True), "YES": (None, True), "JOIN {0}": (self.lists[0], True),
-            "{1}": (self.lists[1], True), "STOP {0}": (self.lists[0], False), "{1} stop": (self.lists[1], False),
-        }.get(words)  # fmt: skip
-        if words in ("no more texts please", "dejen de escribirme"):
-            self.words[place].may_be_refusing = True
-        if meaning:
-            self._say(place, *meaning, at=before)
-            # A yes, and a no to everything, leave nothing to be decided; YES may have been an answer (R4).
-            if words != "YES" and (meaning[1] or meaning[0] is None):
-                self.words[place].may_be_refusing = False
+    @rule(which=st.integers(0, 1), words=st.sampled_from(NOES))
+    def texts_no(self, which: int, words: str) -> None:
+        self._text(which, words)
+
+    @rule(which=st.integers(0, 1), words=st.sampled_from(YESES))
+    def texts_yes(self, which: int, words: str) -> None:
+        self._text(which, words)
+
+    @rule(which=st.integers(0, 1), words=st.sampled_from(REFUSALS))
+    def texts_what_may_be_a_refusal(self, which: int, words: str) -> None:
+        self._text(which, words)
+        self.words["sms", self.phones[which]].may_be_refusing = True
+
+    @rule(which=st.integers(0, 1), words=st.sampled_from(OTHERS))
+    def texts_something(self, which: int, words: str) -> None:
+        self._text(which, words)
+
+    def _text(self, which: int, words: str) -> None:
+        before, place = now(), ("sms", self.phones[which])
+        self._take("sms", _texted(self.phones[which], words.format(*self.joinwords)))
+        if words not in SAID:
+            return
+        about, decision = SAID[words]
+        self._say(place, None if about is None else self.lists[about], decision, at=before)
+        # A yes, and a no to everything, leave nothing to be decided; YES may have been an answer (R4).
+        if words != "YES" and (decision or about is None):
+            self.words[place].may_be_refusing = False
 
     @rule(
         command=st.sampled_from([EventKind.OPTED_IN, EventKind.OPTED_OUT]), to=st.sampled_from([None, 0, 1])
     )
     def taps(self, command: EventKind, to: int | None) -> None:
+        self._tap(command, to)
+
+    def _tap(self, command: EventKind, to: int | None) -> None:
         """/stop, /start, or /start from the link to a list."""
         event = Event(command, address=self.chats[0], text=f"/{command}", language="en")
         listed = self.lists[to] if to is not None and command is EventKind.OPTED_IN else None
@@ -250,6 +273,9 @@ class City(RuleBasedStateMachine):
         onto=st.integers(0, 1),
     )  # fmt: skip
     def imports_a_sheet(self, rows: list[tuple[int, int, str]], onto: int) -> None:
+        self._import(rows, onto)
+
+    def _import(self, rows: list[tuple[int, int, str]], onto: int) -> None:
         """What a sheet says yes to counts only where nothing has been said; what it says no to counts."""
         path = self.folder / f"{next(self.count)}.csv"
         with path.open("w", newline="", encoding="utf-8") as file:
@@ -320,9 +346,11 @@ class City(RuleBasedStateMachine):
             elif len(endpoints) > 1:
                 joining.split(session, contact.id or 0, chosen, name="Split")
 
+    @precondition(lambda self: self.since_erasure > RARELY)
     @rule(who=st.integers(0, 9))
     def erases(self, who: int) -> None:
         """What the resident said is not forgotten: a later sheet may not say otherwise."""
+        self.since_erasure = 0
         with self.writing() as session:
             people = self._people(session)
             if not people:
@@ -393,6 +421,7 @@ class City(RuleBasedStateMachine):
     def nobody_whose_latest_word_was_no_is_in_an_audience(self) -> None:
         if not hasattr(self, "places"):
             return
+        self.since_erasure += 1
         with hub().database.reading() as session:
             for list_id in self.lists:
                 reached = self._reached(session, Audience(list_id))

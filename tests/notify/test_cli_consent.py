@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import structlog
+from sqlalchemy import update
 from sqlmodel import select
 
 from channels.contract import Event, EventKind
@@ -21,7 +22,7 @@ from contacts.models import ConsentEvent, Contact, Endpoint
 from notify import liaisons, staff
 from notify.audit import AuditEvent
 from notify.cli import acting, main
-from notify.inbound import HELD
+from notify.inbound import HELD, Inbound
 from notify.web.hooks.residents import Residents
 
 ANA, BO, SHARED = "+12065550123", "+12065550124", "+12065550125"
@@ -343,6 +344,16 @@ def test_r3_what_is_held_needs_a_decision(city: City) -> None:
     city.writes(ANA, "wrong number")
     assert "--refused or --not-a-refusal" in city.run("inbox", "resolve", "1", "--as", EVA).refusal
     assert city.fresh(city.ana).held == HELD
+
+
+def test_r3_what_is_held_waits_though_its_words_are_thrown_away(city: City) -> None:
+    city.writes(ANA, "wrong number")
+    city.writes(ANA, "thanks")
+    with city.session() as session:
+        session.execute(update(Inbound).values(text=""))
+        session.commit()
+    (waits,) = city.run("inbox", "list", "--json", by=BOSS).json
+    assert (waits["number"], waits["held"]) == (1, True)
 
 
 def test_a_message_is_resolved_once(city: City) -> None:

@@ -174,10 +174,10 @@ class Residents:
         """A no to one list; the others stay as they are (R8)."""
         assert heard.wish.list is not None
         number = heard.wish.list.id or 0
-        if all(_has_left(session, endpoint, number) for endpoint in heard.known):
-            return ""
+        is_silent = all(_has_left(session, endpoint, number) for endpoint in heard.known)
+        # Kept also where a no to everything silences the list: START gives back all but this one.
         consent.opt_out(session, heard.channel.name, heard.address.key, list_id=number, **heard.proof)
-        return "left"
+        return "" if is_silent else "left"
 
     def _join(self, session: Session, heard: _Heard) -> str:
         """A yes to what there was; who had nothing gets the list of an invitation, or the general one."""
