@@ -22,7 +22,7 @@ from contacts.standing import Course, Method, Said, Standing, State
 
 __all__ = [
     "Evidence", "Method", "OptOutStands", "Saying", "Standing", "State", "Word",
-    "carry_over", "opt_in", "opt_out", "present", "record", "record_many", "replay", "why",
+    "carry_over", "has_refused", "opt_in", "opt_out", "present", "record", "record_many", "replay", "why",
 ]  # fmt: skip
 
 
@@ -247,6 +247,12 @@ def present(session: Session, endpoint_id: int) -> State:
         select(col(Endpoint.opted_out)).where(col(Endpoint.id) == endpoint_id)
     ).scalar_one()
     return State(opted_out, {row[0]: Standing(*row[1:]) for row in subscriptions})
+
+
+def has_refused(session: Session, endpoint_id: int, list_id: int) -> bool:
+    """Whether the last word about just this list was no; a list may be silent by a no to everything instead."""
+    own = _course(session, endpoint_id).own.get(list_id)
+    return own is not None and not own.decision
 
 
 def why(session: Session, endpoint_id: int) -> list[Evidence]:
