@@ -180,15 +180,21 @@ class City(RuleBasedStateMachine):
     def texts_something(self, which: int, words: str) -> None:
         self._text(which, words)
 
+    def _has_left(self, place: Place) -> bool:
+        """The latest word was a no to everything, with no yes to a list since."""
+        general = self.words[place].last(None)
+        return bool(general and not general[3]) and not any(map(self.words[place].agrees, self.lists))
+
     def _text(self, which: int, words: str) -> None:
         before, place = now(), ("sms", self.phones[which])
         self._take("sms", _texted(self.phones[which], words.format(*self.joinwords)))
         if words not in SAID:
             return
         about, decision = SAID[words]
+        # A yes, and a no to everything, leave nothing to be decided. YES is a yes only from who has left (R4).
+        is_clear = (decision or about is None) and (words != "YES" or self._has_left(place))
         self._say(place, None if about is None else self.lists[about], decision, at=before)
-        # A yes, and a no to everything, leave nothing to be decided; YES may have been an answer (R4).
-        if words != "YES" and (decision or about is None):
+        if is_clear:
             self.words[place].may_be_refusing = False
 
     @rule(
@@ -350,12 +356,24 @@ class City(RuleBasedStateMachine):
     @rule(who=st.integers(0, 9))
     def erases(self, who: int) -> None:
         """What the resident said is not forgotten: a later sheet may not say otherwise."""
+        with hub().database.reading() as session:
+            people = self._people(session)
+        if people:
+            self._erase(people[who % len(people)].id or 0)
+
+    @precondition(lambda self: self.since_erasure > RARELY)
+    @rule(which=st.integers(0, 1), onto=st.integers(0, 1))
+    def is_erased_and_in_the_next_sheet_again(self, which: int, onto: int) -> None:
+        with hub().database.reading() as session:
+            owners = {each.contact_id for each in self._endpoints(session, "sms", self.phones[which])}
+        for contact_id in sorted(owners):
+            self._erase(contact_id)
+        self._import([(which, -1, "yes")], onto)
+
+    def _erase(self, contact_id: int) -> None:
         self.since_erasure = 0
         with self.writing() as session:
-            people = self._people(session)
-            if not people:
-                return
-            contact = people[who % len(people)]
+            contact = session.get_one(Contact, contact_id)
             places = self._places_of(session, contact.id or 0)
             residents.erase_everywhere(session, contact.id or 0, key=hub().settings.key(), actor="eva")
         for place in places:
@@ -398,6 +416,14 @@ class City(RuleBasedStateMachine):
             order = plan.Order(1, name, channels, "ana@city.example", again=True)
             dispatch = plan.plan(session, order, hub().channels, hub().renderer)
             control.start(session, dispatch, "ana@city.example")
+
+    @rule(which=st.integers(0, 1), to=st.integers(0, 1), words=st.sampled_from([*NOES, *REFUSALS]))
+    def says_no_between_plan_and_sending(self, which: int, to: int, words: str) -> None:
+        self.plans_a_dispatch(to, ("sms",))
+        self._text(which, words)
+        if words in REFUSALS:
+            self.words["sms", self.phones[which]].may_be_refusing = True
+        self.claims_what_was_planned()
 
     @rule()
     def claims_what_was_planned(self) -> None:
