@@ -31,6 +31,8 @@ from contacts.conditions import (
 from contacts.filters import Tree
 from contacts.models import Contact, Endpoint, EndpointState
 
+SAMPLE = 97  # one contact in so many is looked at to tell how wide an audience is
+
 
 class Skip(StrEnum):
     """Why somebody in the audience is not written to."""
@@ -100,9 +102,17 @@ def writable(wanted: Audience, people: People, *, public_task: bool) -> Conditio
     return and_(is_usable(people.endpoint), may, ~_is_left_out(wanted, people.contact))
 
 
-def belongs(wanted: Audience, people: People) -> Condition:
-    """The condition that a contact, with an address, is in the audience."""
-    on_list = [] if wanted.list_id is None else [is_member(people.contact, wanted.list_id)]
+def belongs(wanted: Audience, people: People, *, one_by_one: bool = False) -> Condition:
+    """The condition that a contact, with an address, is in the audience.
+
+    Args:
+        wanted: the audience.
+        people: the entities asked about.
+        one_by_one: for a few contacts, or for nearly all; else the query starts from those on the list.
+    """
+    on_list = (
+        [] if wanted.list_id is None else [is_member(people.contact, wanted.list_id, one_by_one=one_by_one)]
+    )
     return and_(is_there(people.contact), *on_list, matches(wanted.tree, people))
 
 
@@ -126,7 +136,7 @@ def refusal(wanted: Audience, *, public_task: bool) -> ColumnElement[Any]:
             else []
         ),
         *_objections(wanted, Endpoint, public_task=public_task),
-        (its_owner.where(~belongs(wanted, people)), Skip.NO_LONGER_MEANT),
+        (its_owner.where(~belongs(wanted, people, one_by_one=True)), Skip.NO_LONGER_MEANT),
     ]
     return _first(reasons)
 
@@ -136,12 +146,30 @@ def languages(session: Session) -> list[str]:
     return sorted(session.execute(select(col(Contact.language)).distinct()).scalars())
 
 
+def is_wide(session: Session, channel: str, wanted: Audience) -> bool:
+    """Whether the audience has an address on the channel for every second contact, by a sample.
+
+    Args:
+        session: may read.
+        channel: its name.
+        wanted: the audience.
+    """
+    people = People()
+    sample = col(Contact.id) % SAMPLE == 0
+    found = _addresses(select(func.count()), channel, people).where(
+        sample, belongs(wanted, people, one_by_one=True)
+    )
+    span = session.execute(select(func.max(col(Contact.id)))).scalar() or 0
+    return int(session.execute(found).scalar_one()) * SAMPLE * 2 >= span
+
+
 def candidates(
     channel: str,
     wanted: Audience,
     language: Mapping[str, str],
     *,
     per_household: bool,
+    wide: bool = False,
     already: ColumnElement[bool] | None = None,
 ) -> Select[Any]:
     """One row for each address on one channel in the audience.
@@ -152,6 +180,7 @@ def candidates(
         language: the statement's language for each resident's language that has one.
         per_household: one message for all contacts at one address, in all their languages; printed mail, for
             which a law may stand in for consent.
+        wide: see `is_wide`; it changes what is asked first, and no answer.
         already: the condition that an `Endpoint` has had the statement.
 
     Returns:
@@ -163,6 +192,8 @@ def candidates(
     had = already if already is not None else false()
     good = and_(writable(wanted, people, public_task=per_household), spoken.is_not(None), ~had)
     before = _written_to_before(channel, wanted, language, per_household=per_household)
+    if wide:
+        before = and_(_is_shared(channel), before)
     twice = Skip.SAME_HOUSEHOLD if per_household else Skip.DUPLICATE
     reasons = [
         (_is_left_out(wanted, people.contact), Skip.EXCLUDED),
@@ -178,7 +209,7 @@ def candidates(
         case((good, _first([(before, twice)])), else_=_first(reasons)).label("reason"),
     ]
     rows = _addresses(select(*columns, people.endpoint.address_key), channel, people).where(
-        belongs(wanted, people)
+        belongs(wanted, people, one_by_one=wide)
     )
     return _in_all_languages(rows) if per_household else rows.with_only_columns(*columns)
 
@@ -214,6 +245,21 @@ def _addresses(query: Select[Any], channel: str, people: People) -> Select[Any]:
 
 def _spoken(people: People, language: Mapping[str, str]) -> ColumnElement[Any]:
     return case(dict(language), value=people.contact.language, else_=null()) if language else null()
+
+
+def _is_shared(channel: str) -> Condition:
+    """Another endpoint has the same address: for a whole city at once."""
+    one: Any = aliased(Endpoint)
+    shared = (
+        select(one.address_key)
+        .where(one.channel == channel)
+        .group_by(one.address_key)
+        .having(func.count() > 1)
+    )
+    other: Any = aliased(Endpoint)
+    return col(Endpoint.id).in_(
+        select(other.id).where(other.channel == channel, other.address_key.in_(shared))
+    )
 
 
 def _objections(
@@ -261,7 +307,7 @@ def _written_to_before(
         .where(
             other.endpoint.address_key == col(Endpoint.address_key),
             other.endpoint.contact_id < col(Endpoint.contact_id),
-            belongs(wanted, other),
+            belongs(wanted, other, one_by_one=True),
             writable(wanted, other, public_task=per_household),
             _spoken(other, language).is_not(None),
         )

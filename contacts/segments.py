@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import and_, distinct, func, select
+from sqlalchemy import and_, distinct, exists, func, or_, select
 from sqlmodel import Session, col
 
 from contacts import filters, lists
@@ -43,7 +43,7 @@ class Counts:
     """How many people a filter means.
 
     Attributes:
-        meant: contacts of whom it is true, whether or not they may be written to.
+        meant: contacts of whom it is true, at one address or at all, whether or not they may be written to.
         reached: of these, how many can be written to over at least one channel.
         rows: how many over each channel, by language.
     """
@@ -214,7 +214,13 @@ def count(
     )
     by = (col(Endpoint.channel), col(Contact.language))
     rows = session.execute(joined.add_columns(*by).group_by(*by).order_by(*by))
-    meant = select(func.count()).select_from(Contact).where(belongs(wanted, People(endpoint=None)))
+    # At one of its addresses, or, for who has none, as a person.
+    somewhere = exists().where(col(Endpoint.contact_id) == col(Contact.id), belongs(wanted, people))
+    meant = (
+        select(func.count())
+        .select_from(Contact)
+        .where(or_(belongs(wanted, People(endpoint=None)), somewhere.correlate(Contact)))
+    )
     return Counts(
         session.execute(meant).scalar_one(),
         session.execute(joined).scalar_one(),

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Select, func, insert, literal, select
+from sqlalchemy import Select, Subquery, case, func, insert, literal, select
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
@@ -149,10 +149,13 @@ def fill(session: Session, dispatch: Dispatch, channels: Mapping[str, Channel]) 
     before = _others(session, dispatch)
     for name, channel in channels.items():
         had = before(name) if before else None
-        rows = audience.candidates(name, wanted, language, per_household=channel.per_household, already=had)
-        _insert(session, dispatch, name, rows, channel)
+        wide = not channel.per_household and audience.is_wide(session, name, wanted)
+        rows = audience.candidates(
+            name, wanted, language, per_household=channel.per_household, wide=wide, already=had
+        )
+        _insert(session, dispatch, name, _in_batches(rows, channel, wide=wide))
         _make_batches(session, dispatch, name)
-    _insert(session, dispatch, "", audience.without_address(list(channels), wanted), None)
+    _insert(session, dispatch, "", _in_no_batch(audience.without_address(list(channels), wanted)))
     dispatch.audience = session.execute(
         select(func.count()).select_from(Delivery).where(col(Delivery.dispatch_id) == dispatch.id)
     ).scalar_one()
@@ -334,30 +337,52 @@ def _others(session: Session, dispatch: Dispatch) -> Any:
     return had
 
 
-def _insert(
-    session: Session, dispatch: Dispatch, channel: str, rows: Select[Any], sender: Channel | None
-) -> None:
-    """The rows of one channel, in one statement: those to go by batches, and those left out."""
-    # Reasons are costly to find, so they are found once.
-    found = rows.cte("found", nesting=True).prefix_with("MATERIALIZED")
-    same = (literal(0).label("attempts"), literal("").label("detail"))
-    dispatch_id, over = literal(dispatch.id).label("dispatch_id"), literal(channel).label("channel")
-    left_out = select(
-        dispatch_id, over, literal(0).label("batch"), found.c.contact_id, found.c.endpoint_id,
-        func.coalesce(found.c.language, "").label("language"),
-        literal(DeliveryState.SKIPPED.value).label("state"), found.c.reason, *same,
-    ).where(found.c.reason.is_not(None))  # fmt: skip
-    chosen: Any = left_out
-    if sender is not None:
-        # What is printed is sorted; for the rest, counting as they come saves the sorting.
-        in_order = [found.c.language, found.c.endpoint_id] if sender.per_household else None
-        batch = (func.row_number().over(order_by=in_order) - 1) // sender.batch_size + 1
-        to_go = select(
-            dispatch_id, over, batch.label("batch"), found.c.contact_id, found.c.endpoint_id,
-            found.c.language, literal(DeliveryState.PLANNED.value).label("state"),
-            literal("").label("reason"), *same,
-        ).where(found.c.reason.is_(None))  # fmt: skip
-        chosen = to_go.union_all(left_out)
+def _in_batches(rows: Select[Any], sender: Channel, *, wide: bool) -> Subquery:
+    """The rows, each with the number of its batch; those left out are counted too, but where mail is sorted.
+
+    Args:
+        rows: of `audience.candidates`.
+        sender: the channel, which says how many are sent together.
+        wide: most contacts are among the rows, so that their numbers say it.
+    """
+    if wide:
+        # The offset lets a database find the reason of a row once, however often it is used.
+        found = rows.offset(0).subquery()
+        return (
+            select(found, _nth(found.c.contact_id, sender)).where(found.c.contact_id.is_not(None)).subquery()
+        )
+    found = rows.subquery()
+    sorted_ = [found.c.reason.is_not(None), found.c.language, found.c.endpoint_id]
+    place = func.row_number().over(order_by=sorted_ if sender.per_household else None).label("place")
+    numbered = select(found, place).subquery()
+    return select(numbered, _nth(numbered.c.place, sender)).subquery()
+
+
+def _in_no_batch(rows: Select[Any]) -> Subquery:
+    return rows.add_columns(literal(0).label("nth")).subquery()
+
+
+def _nth(place: Any, sender: Channel) -> ColumnElement[Any]:
+    # Not `//`, which asks SQLite for the floor of a fraction.
+    batch: ColumnElement[Any] = (place - 1).op("/", precedence=8)(sender.batch_size) + 1
+    return batch.label("nth")
+
+
+def _insert(session: Session, dispatch: Dispatch, channel: str, rows: Subquery) -> None:
+    """The rows of one channel, in one statement."""
+    goes = rows.c.reason.is_(None)
+    chosen = select(
+        literal(dispatch.id).label("dispatch_id"),
+        literal(channel).label("channel"),
+        case((goes, rows.c.nth), else_=0).label("batch"),
+        rows.c.contact_id,
+        rows.c.endpoint_id,
+        func.coalesce(rows.c.language, "").label("language"),
+        case((goes, DeliveryState.PLANNED.value), else_=DeliveryState.SKIPPED.value).label("state"),
+        func.coalesce(rows.c.reason, "").label("reason"),
+        literal(0).label("attempts"),
+        literal("").label("detail"),
+    )
     session.execute(insert(Delivery).from_select([column.name for column in chosen.selected_columns], chosen))
 
 

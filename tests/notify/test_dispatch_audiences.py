@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from pathlib import Path
 
 import pytest
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 from world import ANA, approved, crisis, phone, readers, residents
 
 from channels.sandbox import Sandbox
-from contacts import consent, lists, segments
+from contacts import audience, consent, lists, segments
+from contacts.audience import Audience
 from contacts.columns import now
 from contacts.models import Contact, Endpoint, ListKind
 from notify import timetables
 from notify.cli import progress
 from notify.dispatch import control, plan
 from notify.dispatch import report as reports
-from notify.dispatch.models import Delivery, Dispatch, DispatchState
+from notify.dispatch.models import Batch, Delivery, Dispatch, DispatchState
 from notify.dispatch.plan import DispatchError, Order
 from notify.dispatch.report import SAID, Report
 from notify.hub import Hub
@@ -239,19 +241,50 @@ def test_a_timetable_for_a_segment_that_is_not_there_is_refused(hub: Hub, statem
         timetable(hub, "segment:East", statement)
 
 
+@pytest.mark.parametrize("wide", [True, False])
 def test_a_batch_holds_those_who_are_written_to_and_no_more_than_it_may(
-    hub: Hub, statement: int, monkeypatch: pytest.MonkeyPatch
+    hub: Hub, statement: int, monkeypatch: pytest.MonkeyPatch, wide: bool
 ) -> None:
     monkeypatch.setattr(type(hub.channels["sms"]), "batch_size", 2)
+    monkeypatch.setattr("contacts.audience.is_wide", lambda *_: wide)
     with hub.database.session() as session:
         exclude(session, 0)
-        dispatch = plan.plan(
-            session, Order(statement, None, ("sms",), ANA, excluded=("Families",)), hub.channels, hub.renderer
-        )
-        rows = session.exec(
-            select(Delivery).where(Delivery.dispatch_id == dispatch.id).order_by(col(Delivery.id))
-        )
-        sizes: dict[int, int] = {}
-        for row in rows:
-            sizes[row.batch] = sizes.get(row.batch, 0) + 1
-    assert sizes == {0: 1, 1: 2, 2: 2, 3: 1}
+        order = Order(statement, None, ("sms",), ANA, excluded=("Families",))
+        dispatch = plan.plan(session, order, hub.channels, hub.renderer)
+        rows = session.exec(select(Delivery).where(Delivery.dispatch_id == dispatch.id))
+        sizes = Counter(row.batch for row in rows)
+        batches = session.exec(select(Batch.number).where(Batch.dispatch_id == dispatch.id)).all()
+    assert sizes == {0: 1, 1: 1, 2: 2, 3: 2}
+    assert sorted(batches) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("to", [None, "residents", NORTH])
+def test_how_wide_an_audience_is_changes_no_answer(
+    hub: Hub, statement: int, monkeypatch: pytest.MonkeyPatch, to: str | None
+) -> None:
+    found = []
+    with hub.database.session() as session:
+        exclude(session, 0)
+        for number in (1, 2):  # the same phone as the one entered before them
+            endpoint_of(session, number).address_key = phone(1)
+        endpoint_of(session, 3).opted_out = True
+        session.flush()
+        for wide in (True, False):
+            monkeypatch.setattr("contacts.audience.is_wide", lambda *_, wide=wide: wide)
+            order = Order(statement, to, ("sms", "email"), ANA, excluded=("Families",), again=True)
+            dispatch = plan.plan(session, order, hub.channels, hub.renderer)
+            rows = session.exec(select(Delivery).where(Delivery.dispatch_id == dispatch.id))
+            found.append(
+                {(row.channel, row.endpoint_id, row.state, row.reason, row.language) for row in rows}
+            )
+    assert found[0] == found[1]
+    assert {reason for *_, reason, _ in found[0]} == {"", "excluded", "duplicate", "opted_out"}
+
+
+def test_a_sample_tells_a_wide_audience(hub: Hub, statement: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("contacts.audience.SAMPLE", 1)
+    with hub.database.session() as session:
+        north = plan.audience_of(session.get_one(Dispatch, planned(hub, statement, NORTH)))
+        assert audience.is_wide(session, "sms", Audience())
+        assert audience.is_wide(session, "sms", north)  # four of six
+        assert not audience.is_wide(session, "telegram", Audience())
