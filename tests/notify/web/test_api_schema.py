@@ -77,6 +77,8 @@ def test_every_answer_is_as_described(
     with serving(office.town.hub) as url:
         done = subprocess.run(
             [tool, "run", f"{url}/openapi.json", "--url", url, "--header", key, "--checks", "all",
+             # A repeated POST is answered as the first time, even when what it made has been deleted since.
+             "--exclude-checks", "ensure_resource_availability",
              "--max-examples", str(EXAMPLES), "--generation-database", "none", "--no-color"],
             cwd=tmp_path, capture_output=True, text=True, timeout=1200, check=False,
         )  # fmt: skip
