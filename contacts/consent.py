@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Required, TypedDict, Unpack
 
 from sqlalchemy import delete, select, update
@@ -22,8 +22,12 @@ from contacts.standing import Course, Method, Said, Standing, State
 
 __all__ = [
     "Evidence", "Method", "OptOutStands", "Saying", "Standing", "State", "Word",
-    "carry_over", "has_refused", "opt_in", "opt_out", "present", "record", "record_many", "replay", "why",
+    "carry_over", "opt_in", "opt_out", "present", "record", "record_many", "replay", "was_just_refused",
+    "why",
 ]  # fmt: skip
+
+
+_JUST_NOW = timedelta(hours=1)
 
 
 class OptOutStands(ValueError):
@@ -249,10 +253,16 @@ def present(session: Session, endpoint_id: int) -> State:
     return State(opted_out, {row[0]: Standing(*row[1:]) for row in subscriptions})
 
 
-def has_refused(session: Session, endpoint_id: int, list_id: int) -> bool:
-    """Whether the last word about just this list was no; a list may be silent by a no to everything instead."""
-    own = _course(session, endpoint_id).own.get(list_id)
-    return own is not None and not own.decision
+def was_just_refused(session: Session, endpoint_id: int, list_id: int | None) -> bool:
+    """Whether a no to just this list, or to everything (None), adds nothing to the one before it.
+
+    Mail programs press twice. Any other no is kept, though nothing is sent anyhow: a list that only a no to
+    everything silences would come back with the others, and a yes on paper that is entered late may be newer
+    than the first no.
+    """
+    course = _course(session, endpoint_id)
+    own = course.general if list_id is None else course.own.get(list_id)
+    return own is not None and not own.decision and now() - own.at < _JUST_NOW
 
 
 def why(session: Session, endpoint_id: int) -> list[Evidence]:

@@ -86,6 +86,7 @@ class Words:
 
     said: list[tuple[datetime, int, int | None, bool]] = field(default_factory=list)
     may_be_refusing: bool = False
+    forgotten: int = 0  # what was said before is forgotten as a yes, and stands as a no
 
     def last(self, about: int | None) -> tuple[datetime, int, int | None, bool] | None:
         return max((word for word in self.said if word[2] == about), default=None)
@@ -100,7 +101,9 @@ class Words:
     def agrees(self, list_id: int) -> bool:
         """The latest word is a yes to just this list."""
         own, general = self.last(list_id), self.last(None)
-        return own is not None and own[3] and not (general and not general[3] and own < general)
+        if own is None or own[1] < self.forgotten:
+            return False
+        return own[3] and not (general and not general[3] and own < general)
 
 
 @cache
@@ -380,7 +383,7 @@ class City(RuleBasedStateMachine):
             with hub().database.reading() as session:
                 if not self._endpoints(session, *place):
                     self.words[place].may_be_refusing = False
-                    self.words[place].said = [word for word in self.words[place].said if not word[3]]
+                    self.words[place].forgotten = next(self.count)
 
     @rule(refused=st.booleans())
     def decides_what_a_resident_meant(self, refused: bool) -> None:

@@ -165,10 +165,10 @@ class Residents:
     def _leave(self, session: Session, heard: _Heard) -> str:
         """A no to everything. A stranger's is kept too: a later import must find it."""
         self._release(session, heard)
-        if all(endpoint.opted_out for endpoint in heard.known):
-            return ""
+        is_silent = all(endpoint.opted_out for endpoint in heard.known)
+        # Kept again as well: a yes on paper that is entered late may be newer than the first no.
         consent.opt_out(session, heard.channel.name, heard.address.key, **heard.proof)
-        return "stopped"
+        return "" if is_silent else "stopped"
 
     def _leave_list(self, session: Session, heard: _Heard) -> str:
         """A no to one list; the others stay as they are (R8)."""

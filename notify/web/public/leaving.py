@@ -77,10 +77,13 @@ class Leaving:
     def _leave(self, recipient: Recipient, method: Method) -> _Leaver | None:
         with self._hub.database.session() as session:
             leaver = self._find(session, recipient)
-            if leaver and not _is_settled(session, leaver):
+            if leaver and not self._is_settled(session, leaver):
                 self._opt_out(session, leaver, method)
             session.commit()
         return leaver
+
+    def _is_settled(self, session: Session, leaver: _Leaver) -> bool:
+        return leaver.gone and consent.was_just_refused(session, leaver.endpoint.id or 0, leaver.list_id)
 
     def _opt_out(self, session: Session, leaver: _Leaver, method: Method) -> None:
         language = spoken(leaver.language)
@@ -126,12 +129,6 @@ class Leaving:
     def _nobody(self, request: Request) -> Response:
         wanted = asked_for(request.headers.get("accept-language", ""))
         return self._pages.not_found(choose(wanted, self._hub.settings.city.languages), NO_STORE)
-
-
-def _is_settled(session: Session, leaver: _Leaver) -> bool:
-    """Whether a no adds nothing: a list that only a no to everything silences would come back with the others."""
-    number = leaver.endpoint.id or 0
-    return leaver.gone and (leaver.list_id is None or consent.has_refused(session, number, leaver.list_id))
 
 
 def _has_left(session: Session, endpoint: Endpoint, list_id: int | None) -> bool:

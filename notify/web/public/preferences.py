@@ -152,8 +152,9 @@ class Preferences:
     def _leave(self, session: Session, resident: _Resident, _form: Form, ip: str) -> None:
         wording = self._leaving(resident).striptags()
         for endpoint in resident.all_endpoints:
-            if not endpoint.opted_out:
-                self._say(session, resident, endpoint, False, wording, ip)
+            if endpoint.opted_out and consent.was_just_refused(session, endpoint.id or 0, None):
+                continue
+            self._say(session, resident, endpoint, False, wording, ip)
 
     def _return(self, session: Session, resident: _Resident, _form: Form, ip: str) -> None:
         if resident.gone:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from xml.etree import ElementTree
 
@@ -13,7 +14,8 @@ from web_city import PUBLIC, Town, body, signed
 
 import templates
 from channels.sms.keywords import Meaning, words
-from contacts import lists, pending
+from contacts import consent, lists, pending
+from contacts.columns import now
 from contacts.models import ConsentEvent, Contact, ContactList, Endpoint, Membership, Subscription
 from notify import inbound
 from notify.dispatch import ledger
@@ -106,6 +108,20 @@ async def test_r2_r6_a_no_in_every_language_is_confirmed_once(
         answers = [answers[0] or said("es", "sms_stopped"), *answers[1:]]
     assert [len(each) for each in answers] == [1, 0, 0]
     assert town.fresh(endpoint).opted_out
+
+
+async def test_a_no_that_is_said_again_is_kept_again(town: Town, text: Text, topics: dict[str, int]) -> None:
+    """Found by the state machine: a form that is entered late may be newer than the first no, not than the last."""
+    endpoint = town.resident(NUMBER, agreed=False)
+    said = {"contact_id": endpoint.contact_id, "endpoint_id": endpoint.id, "method": "paper"}
+    with town.session() as session:
+        consent.record(session, **said, list_id=None, decision=False, at=now() - timedelta(days=9))
+        session.commit()
+    assert await text("ALTO") == []  # which was so already
+    with town.session() as session:
+        consent.record(session, **said, list_id=topics["news"], decision=True, at=now() - timedelta(days=5))
+        session.commit()
+    assert active(town, endpoint) == {topics["news"]: False}
 
 
 async def test_r6_a_webhook_that_is_sent_again_is_answered_once(town: Town, text: Text) -> None:
