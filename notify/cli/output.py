@@ -16,7 +16,7 @@ from rich.table import Table
 from channels.contract import Level
 
 # A file or a pipe has no width of its own; at 80 columns tables would break words that people search for.
-_WIDTH = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 160
+_WIDTH = None if sys.stdout.isatty() else 160
 console = Console(highlight=False, width=_WIDTH)
 errors = Console(stderr=True, highlight=False)
 
