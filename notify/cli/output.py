@@ -39,13 +39,18 @@ def put_json(tree: Any) -> None:
 def say(*lines: str) -> None:
     """Plain lines; what residents or files wrote is never read as markup."""
     for line in lines:
-        console.print(line, markup=False)
+        _prose(line)
 
 
 def good(line: str) -> None:
     """Something was done."""
     console.print("[green]✓[/] ", end="")
-    console.print(line, markup=False)
+    _prose(line)
+
+
+def _prose(line: str) -> None:
+    # A terminal wraps between words; a file or a pipe keeps the line whole, for those who search in it.
+    console.print(line, markup=False, soft_wrap=not console.is_terminal)
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -173,6 +173,7 @@ def test_who_is_not_there_cannot_be_erased(session: Session, resident: Make, num
         ([(True, "other"), (False, "other")], True, False),
         ([(False, None), (True, None)], False, False),
         ([(False, None), (True, "other")], True, True),
+        ([(False, None), (True, "list")], True, False),  # the yes to this list came after the no
     ],
 )
 def test_r32_an_old_no_is_known_when_the_address_comes_again(
