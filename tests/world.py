@@ -13,7 +13,7 @@ from notify import staff, statements
 from notify.hub import Hub, address_kinds
 from notify.staff import Role, Staff
 from notify.statements import Statement
-from notify.translation import desk
+from notify.translation.desk import approving, editing
 
 ANA, BEN, TARA = "ana@city.example", "ben@city.example", "tara@city.example"
 
@@ -63,8 +63,8 @@ def approved(session: Session, source: str = ENGLISH, **translations: str) -> St
     statement = statements.draft(session, statements.parse(source), ana)
     for language, text in translations.items():
         tag = language.replace("_", "-")
-        desk.set_by_hand(session, statement, tag, statements.parse(text).text, tara)
-        desk.approve(session, statement, tag, tara)
+        editing.set_by_hand(session, statement, tag, statements.parse(text).text, tara)
+        approving.approve(session, statement, tag, tara)
     statements.submit(session, statement, ANA)
     statements.approve(session, statement, ben)
     session.flush()

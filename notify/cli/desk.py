@@ -15,7 +15,9 @@ from notify.cli.output import Refused, console, fail, good, say
 from notify.hub import Hub
 from notify.staff import StaffError, find
 from notify.statements import Statement, StatementError
-from notify.translation import desk, memory, serving
+from notify.translation import memory, serving
+from notify.translation.desk import approving, editing, reading
+from notify.translation.desk.findings import open_findings
 from notify.translation.engine import EngineError
 from notify.translation.models import TranslatedSentence as Row
 from templates import direction
@@ -110,14 +112,14 @@ class Desk:
         numbers: list[int] | None,
         seen: Mapping[int, str] | None = None,
     ) -> None:
-        desk.approve(
+        approving.approve(
             session, statement, self._language, find(session, self._email), numbers=numbers,
             two_people=self._hub.settings.translation.two_people, seen=seen,
         )  # fmt: skip
 
     def _edit(self, session: Session, statement: Statement, rest: str) -> None:
         before, number = self._seen, self._at
-        desk.edit(
+        editing.edit(
             session, statement, self._language, number, rest, find(session, self._email), seen=before
         )  # fmt: skip
         self._before = (number, before)
@@ -126,7 +128,7 @@ class Desk:
         number, words = self._before or (0, "")
         if not words:
             raise Refused("There is no change to take back.")
-        desk.edit(session, statement, self._language, number, words, find(session, self._email))
+        editing.edit(session, statement, self._language, number, words, find(session, self._email))
         self._at, self._before = number, None
 
     def _typed(self) -> str:
@@ -152,7 +154,7 @@ class Desk:
         source = statements.source(session, statement).text()
 
         def told(words: str) -> str:
-            text = desk.with_words(statement, source, rows, row.number, words)
+            text = reading.with_words(statement, source, rows, row.number, words)
             weights = serving.weigh(statement, text, self._language, channels, self._hub.renderer, people)
             return "   ".join(each.said for each in weights)
 
@@ -170,11 +172,11 @@ class Desk:
                 "Write s, the number of the finding, and why: s 1 The number is in the next sentence"
             )
         person = find(session, self._email)
-        desk.sign_off(session, statement, self._language, self._at, int(number), reason, person)
+        approving.sign_off(session, statement, self._language, self._at, int(number), reason, person)
 
     def _back(self, session: Session, statement: Statement, _rest: str) -> None:
         row = self._row(session)
-        (text,) = desk.back(self._hub.translator, statement, self._language, [row])
+        (text,) = reading.back(self._hub.translator, statement, self._language, [row])
         say(f"Back by machine, and no proof: {text}")
 
     def _next(self, session: Session, _statement: Statement, _rest: str) -> None:
@@ -193,7 +195,7 @@ class Desk:
         statement = statements.find(session, self._statement_id)
         for each in statements.translations(session, statement):
             if each.language == self._language:
-                return desk.rows(session, statement, each)
+                return reading.rows(session, statement, each)
         raise Refused(
             f"{statement.reference} has no {self._language} translation yet. Begin with: "
             f"notify translation machine {self._statement_id} {self._language}"
@@ -256,7 +258,7 @@ def _shown(text: str, findings: list[dict[str, object]], side: str) -> Words:
 
 
 def _show_findings(row: Row) -> None:
-    still_open = desk.open_findings(row)
+    still_open = open_findings(row)
     for at, each in enumerate(row.findings, start=1):
         style = SEVERITY.get(each["severity"], "") if each in still_open else "green"
         mark = f"[{style}]{at} {each['severity'] if each in still_open else 'signed off'}[/]"

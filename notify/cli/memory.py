@@ -14,8 +14,9 @@ from notify import audit
 from notify.cli.acting import acting, hub
 from notify.cli.output import AS, JSON, Refused, good, put_json, say, table
 from notify.staff import Deed
-from notify.translation import desk, memory
+from notify.translation import memory
 from notify.translation.codes import standard
+from notify.translation.desk import findings
 from notify.translation.exchange import Taken, read_glossary, read_tmx, write_csv, write_tbx, write_tmx
 from notify.translation.models import MemoryEntry, Term, TermKind
 
@@ -141,7 +142,7 @@ def glossary_add(
         added.added_by = acting(session, as_, Deed.TRANSLATE).email
         session.add(added)
         session.flush()
-        desk.examine_again(session)
+        findings.examine_again(session)
         audit.record(session, added.added_by, "glossary.add", f"term {added.id}", kind=kind)
         session.commit()
     good("Added. Translations are checked against it from now on.")
@@ -156,7 +157,7 @@ def glossary_remove(number: int, as_: str | None = AS) -> None:
             raise Refused(f"There is no term {number}. See `notify glossary list`.")
         session.delete(term)
         person = acting(session, as_, Deed.TRANSLATE)
-        desk.examine_again(session)
+        findings.examine_again(session)
         audit.record(session, person.email, "glossary.remove", f"term {number}")
         session.commit()
     good("Removed.")
@@ -174,7 +175,7 @@ def glossary_import(
     with hub().database.session() as session:
         person = acting(session, as_, Deed.TRANSLATE)
         taken = read_glossary(session, file, person.email, _tag(source))
-        desk.examine_again(session)
+        findings.examine_again(session)
         _finish(session, person.email, "glossary.import", file, taken.added, dry_run=dry_run)
     _tell(taken, dry_run=dry_run, as_json=as_json)
 

@@ -13,7 +13,7 @@ from notify.cli.acting import acting, hub, read_text
 from notify.cli.output import AS, JSON, Refused, console, good, put_json, say, table
 from notify.staff import Deed, Staff, find
 from notify.statements import Statement, Translation
-from notify.translation import desk
+from notify.translation.desk import approving, editing, findings, preparing, reading
 from notify.translation.models import TranslatedSentence
 
 translation = typer.Typer(
@@ -25,9 +25,8 @@ _WHO = typer.Option(..., "--as", metavar="EMAIL", help="Somebody who reads that 
 @translation.command("list")
 def translation_list(statement_id: int, as_json: bool = JSON) -> None:
     """The translations of a statement: where each comes from, and whether it may leave."""
-    with hub().database.session() as session:
-        rows = desk.list_all(session, statements.find(session, statement_id))
-        session.commit()
+    with hub().database.reading() as session:
+        rows = reading.list_all(session, statements.find(session, statement_id))
     if as_json:
         return put_json(rows)
     table(
@@ -68,7 +67,7 @@ def translation_set(
     draft = statements.parse(read_text(file))
     with hub().database.session() as session:
         found = statements.find(session, statement_id)
-        kept = desk.set_by_hand(session, found, language, draft.text, acting(session, as_, Deed.TRANSLATE))
+        kept = editing.set_by_hand(session, found, language, draft.text, acting(session, as_, Deed.TRANSLATE))
         session.commit()
     good(f"{found.reference}: {kept.language} is kept.")
     say(f"Approve it: notify translation approve {statement_id} {kept.language} --as EMAIL")
@@ -86,7 +85,7 @@ def translation_machine(
     After a change of the statement, only the changed sentences are new. Nothing leaves before a person approves.
     """
     engine = hub().translator
-    made: list[desk.Work] = []
+    made: list[preparing.Work] = []
     with hub().database.session() as session:
         found = statements.find(session, statement_id)
         person = acting(session, as_, Deed.TRANSLATE)
@@ -94,7 +93,7 @@ def translation_machine(
         with console.status("Translating …") as status:
             for language in wanted:
                 status.update(f"Translating to {language} …")
-                made.append(desk.prepare(session, found, language, engine, person))
+                made.append(preparing.prepare(session, found, language, engine, person))
                 session.commit()  # others wait for the database no longer than one language takes
     if as_json:
         return put_json({work.language: _work(work) for work in made})
@@ -109,7 +108,7 @@ def _wanted(session: Session, found: Statement) -> list[str]:
     return [language for language in every if language != found.source_language]
 
 
-def _work(work: desk.Work) -> dict[str, Any]:
+def _work(work: preparing.Work) -> dict[str, Any]:
     return {
         "sentences": work.sentences,
         "carried": work.carried,
@@ -121,7 +120,7 @@ def _work(work: desk.Work) -> dict[str, Any]:
     }
 
 
-def _told(work: desk.Work) -> str:
+def _told(work: preparing.Work) -> str:
     counted = {
         "as before": work.carried,
         "from the memory": work.remembered,
@@ -144,7 +143,7 @@ def translation_approve(
         found = statements.find(session, statement_id)
         reviewer = find(session, as_)
         kept = _approve(session, found, language, reviewer, sentence or None)
-        left = sum(row.approved_at is None for row in desk.rows(session, found, kept))
+        left = sum(row.approved_at is None for row in reading.rows(session, found, kept))
         session.commit()
     if left:
         good(f"{found.reference}: approved; {left} sentences of {kept.language} are left.")
@@ -156,7 +155,7 @@ def _approve(
     session: Session, found: Statement, language: str, reviewer: Staff, numbers: list[int] | None
 ) -> Translation:
     two_people = hub().settings.translation.two_people
-    return desk.approve(session, found, language, reviewer, numbers=numbers, two_people=two_people)
+    return approving.approve(session, found, language, reviewer, numbers=numbers, two_people=two_people)
 
 
 @translation.command("edit")
@@ -170,11 +169,11 @@ def translation_edit(
     """Replace one sentence. Only that one has to be approved again."""
     with hub().database.session() as session:
         found = statements.find(session, statement_id)
-        row = desk.edit(session, found, language, number, text, acting(session, as_, Deed.TRANSLATE))
-        findings = desk.open_findings(row)
+        row = editing.edit(session, found, language, number, text, acting(session, as_, Deed.TRANSLATE))
+        still_open = findings.open_findings(row)
         session.commit()
     good(f"Sentence {number} is kept.")
-    say(*(_finding_line(at, each) for at, each in enumerate(findings, start=1)))
+    say(*(_finding_line(at, each) for at, each in enumerate(still_open, start=1)))
 
 
 @translation.command("sign-off")
@@ -189,7 +188,7 @@ def translation_sign_off(
     """Answer by name for what a check found in a sentence."""
     with hub().database.session() as session:
         found = statements.find(session, statement_id)
-        desk.sign_off(session, found, language, number, finding, reason, find(session, as_))
+        approving.sign_off(session, found, language, number, finding, reason, find(session, as_))
         session.commit()
     good(f"Signed off by {as_}; it is in the audit trail.")
 
@@ -197,13 +196,12 @@ def translation_sign_off(
 @translation.command("show")
 def translation_show(statement_id: int, language: str, as_json: bool = JSON) -> None:
     """A translation beside its source, sentence by sentence, with what the checks say."""
-    with hub().database.session() as session:
+    with hub().database.reading() as session:
         found = statements.find(session, statement_id)
         kept = _kept(session, found, language)
-        rows = desk.rows(session, found, kept)
+        rows = reading.shown(session, found, kept)
         original, words = statements.source(session, found).text(), kept.text()
         shown = [_row(session, row) for row in rows]
-        session.commit()
     if as_json:
         return put_json({"source": original.as_dict(), "translation": words.as_dict(), "sentences": shown})
     table(
@@ -254,9 +252,9 @@ def translation_back(statement_id: int, language: str) -> None:
     """Translate a translation back by machine: a help for staff who do not read it, and no proof."""
     with hub().database.reading() as session:
         found = statements.find(session, statement_id)
-        rows = desk.rows(session, found, _kept(session, found, language))
+        rows = reading.shown(session, found, _kept(session, found, language))
         with console.status("Translating back …"):
-            texts = desk.back(hub().translator, found, language, rows)
+            texts = reading.back(hub().translator, found, language, rows)
     table(
         "By machine, and no proof: a good translation may come back oddly, a bad one well.",
         ["", f"source ({found.source_language})", f"{language}, translated back"],

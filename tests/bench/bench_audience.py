@@ -35,7 +35,7 @@ from notify.hub import Hub
 from notify.settings import load
 from notify.staff import Role
 from notify.statements import Draft, Kind, Text
-from notify.translation import desk
+from notify.translation.desk import approving, editing
 
 MOST = 2.0  # times the bare statement
 MOMENT = "'2026-05-01 00:00:00'"
@@ -113,8 +113,8 @@ def statement(hub: Hub) -> int:
         kept = statements.draft(session, Draft(TEXT, Kind.CRISIS, "en"), author)
         translator = staff.add(session, "tara@city.example", [Role.TRANSLATOR])
         for language, translated in TRANSLATED.items():
-            desk.set_by_hand(session, kept, language, translated, translator)
-            desk.approve(session, kept, language, translator)
+            editing.set_by_hand(session, kept, language, translated, translator)
+            approving.approve(session, kept, language, translator)
         statements.submit(session, kept, AUTHOR)
         statements.approve(session, kept, approver)
         segments.add(session, "Spanish", SEGMENT, actor="bench")

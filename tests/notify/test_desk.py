@@ -13,8 +13,9 @@ from notify import staff, statements
 from notify.hub import Hub
 from notify.staff import Role, StaffError
 from notify.statements import NotApproved, Origin, Statement, StatementError, Text
-from notify.translation import desk, memory
+from notify.translation import memory
 from notify.translation.argos import ArgosEngine
+from notify.translation.desk import approving, editing, findings, preparing, reading
 from notify.translation.models import Term, TermKind, TranslatedSentence
 
 PACKAGES = Path(__file__).parents[1] / "translation" / "packages"
@@ -54,7 +55,7 @@ def sentences(session: Session, statement: Statement, language: str = "es") -> l
     (translation,) = [
         each for each in statements.translations(session, statement) if each.language == language
     ]
-    return desk.rows(session, statement, translation)
+    return reading.rows(session, statement, translation)
 
 
 def test_the_machine_drafts_every_sentence_and_none_of_them_leaves(
@@ -62,11 +63,11 @@ def test_the_machine_drafts_every_sentence_and_none_of_them_leaves(
 ) -> None:
     _, _, tara = hire(session)
     statement = drafted(session)
-    work = desk.prepare(session, statement, "es", engine, tara)
+    work = preparing.prepare(session, statement, "es", engine, tara)
     assert (work.sentences, work.drafted, work.carried, work.to_write) == (8, 8, 0, 0)
     assert [row.origin for row in sentences(session, statement)] == [Origin.MACHINE] * 8
     assert sorted(statements.ready_texts(session, statement)) == ["en"]
-    desk.approve(session, statement, "es", tara)
+    approving.approve(session, statement, "es", tara)
     spanish = statements.ready_texts(session, statement)["es"]
     assert spanish.body.startswith("**Ustedes no están solos.** ")
     assert "**555-0100**" in spanish.body
@@ -76,19 +77,19 @@ def test_the_machine_drafts_every_sentence_and_none_of_them_leaves(
 def test_a_change_of_one_word_costs_one_sentence(session: Session, engine: ArgosEngine) -> None:
     ana, _, tara = hire(session)
     statement = drafted(session)
-    desk.prepare(session, statement, "es", engine, tara)
-    desk.approve(session, statement, "es", tara)
+    preparing.prepare(session, statement, "es", engine, tara)
+    approving.approve(session, statement, "es", tara)
     changed = VIGIL.replace(
         "**You are not alone.** A candlelight vigil will be held at 7:00",
         "**You are not alone.** A candlelight vigil will be held at 8:00",
     )
     statements.edit(session, statement, statements.parse(changed).text, ana)
-    work = desk.prepare(session, statement, "es", engine, tara)
+    work = preparing.prepare(session, statement, "es", engine, tara)
     assert (work.carried, work.new) == (7, 1)
     waiting = [row.number for row in sentences(session, statement) if row.approved_at is None]
     assert len(waiting) == 1
     assert sorted(statements.ready_texts(session, statement)) == ["en"]
-    desk.approve(session, statement, "es", tara, numbers=waiting)
+    approving.approve(session, statement, "es", tara, numbers=waiting)
     assert "8:00" in statements.ready_texts(session, statement)["es"].body
 
 
@@ -97,12 +98,12 @@ def test_an_approved_sentence_is_remembered_for_the_next_statement(
 ) -> None:
     _, _, tara = hire(session)
     first = drafted(session)
-    desk.prepare(session, first, "es", engine, tara)
+    preparing.prepare(session, first, "es", engine, tara)
     number = sentences(session, first)[0].number
-    desk.edit(session, first, "es", number, "Usted no está solo", tara)
-    desk.approve(session, first, "es", tara)
+    editing.edit(session, first, "es", number, "Usted no está solo", tara)
+    approving.approve(session, first, "es", tara)
     second = drafted(session)
-    work = desk.prepare(session, second, "es", None, tara)
+    work = preparing.prepare(session, second, "es", None, tara)
     assert (work.remembered, work.to_write) == (8, 0)
     assert sentences(session, second)[0].text == "Usted no está solo"
     assert sorted(statements.ready_texts(session, second)) == ["en"]
@@ -110,28 +111,28 @@ def test_an_approved_sentence_is_remembered_for_the_next_statement(
 
 def test_what_was_only_saved_is_not_remembered(session: Session, engine: ArgosEngine) -> None:
     _, _, tara = hire(session)
-    desk.prepare(session, drafted(session), "es", engine, tara)
-    assert desk.prepare(session, drafted(session), "es", None, tara).to_write == 8
+    preparing.prepare(session, drafted(session), "es", engine, tara)
+    assert preparing.prepare(session, drafted(session), "es", None, tara).to_write == 8
 
 
 def test_a_sentence_that_nobody_translated_blocks(session: Session) -> None:
     _, _, tara = hire(session)
     statement = drafted(session)
-    assert desk.prepare(session, statement, "ht", None, tara).to_write == 8
+    assert preparing.prepare(session, statement, "ht", None, tara).to_write == 8
     with pytest.raises(StatementError, match="Sentence 1 has no translation yet"):
-        desk.approve(session, statement, "ht", tara)
+        approving.approve(session, statement, "ht", tara)
 
 
 def test_r33_a_lost_fact_blocks_until_it_is_corrected_or_signed_off_by_name(session: Session) -> None:
     _, _, tara = hire(session)
     statement = drafted(session)
-    desk.prepare(session, statement, "es", None, tara)
+    preparing.prepare(session, statement, "es", None, tara)
     for row in sentences(session, statement):
-        desk.edit(session, statement, "es", row.number, "Llame ya.", tara)
+        editing.edit(session, statement, "es", row.number, "Llame ya.", tara)
     lost = [
         row
         for row in sentences(session, statement)
-        if any(each["severity"] == "blocking" for each in desk.open_findings(row))
+        if any(each["severity"] == "blocking" for each in findings.open_findings(row))
     ]
     assert [row.source for row in lost] == [
         "If you need help, call 555-0100.",
@@ -139,22 +140,24 @@ def test_r33_a_lost_fact_blocks_until_it_is_corrected_or_signed_off_by_name(sess
         "If you need help, call 555-0100.",
     ]
     with pytest.raises(StatementError, match="phone number 555-0100"):
-        desk.approve(session, statement, "es", tara)
+        approving.approve(session, statement, "es", tara)
     for row in lost:
         for at, finding in enumerate(row.findings, start=1):
             if finding["severity"] == "blocking":
-                desk.sign_off(session, statement, "es", row.number, at, "The number follows below.", tara)
-    desk.approve(session, statement, "es", tara)
+                approving.sign_off(
+                    session, statement, "es", row.number, at, "The number follows below.", tara
+                )
+    approving.approve(session, statement, "es", tara)
     assert {each["by"] for row in sentences(session, statement) for each in row.signed} == {TARA}
 
 
 def test_a_reason_is_needed_to_sign_off(session: Session) -> None:
     _, _, tara = hire(session)
     statement = drafted(session)
-    desk.prepare(session, statement, "es", None, tara)
-    desk.edit(session, statement, "es", 3, "Llame ya.", tara)
+    preparing.prepare(session, statement, "es", None, tara)
+    editing.edit(session, statement, "es", 3, "Llame ya.", tara)
     with pytest.raises(StatementError, match="Say why"):
-        desk.sign_off(session, statement, "es", 3, 1, " ", tara)
+        approving.sign_off(session, statement, "es", 3, 1, " ", tara)
 
 
 def test_an_edited_sentence_loses_its_approval_and_its_signatures(
@@ -162,9 +165,9 @@ def test_an_edited_sentence_loses_its_approval_and_its_signatures(
 ) -> None:
     _, _, tara = hire(session)
     statement = drafted(session)
-    desk.prepare(session, statement, "es", engine, tara)
-    desk.approve(session, statement, "es", tara)
-    desk.edit(session, statement, "es", 1, "No están solos", tara)
+    preparing.prepare(session, statement, "es", engine, tara)
+    approving.approve(session, statement, "es", tara)
+    editing.edit(session, statement, "es", 1, "No están solos", tara)
     assert [row.approved_at is None for row in sentences(session, statement)] == [True] + [False] * 7
     assert sorted(statements.ready_texts(session, statement)) == ["en"]
 
@@ -173,11 +176,11 @@ def test_nobody_approves_a_language_they_do_not_read(session: Session, engine: A
     _, _, tara = hire(session)
     tara.languages = "ar fr"
     statement = drafted(session)
-    desk.prepare(session, statement, "es", engine, tara)
+    preparing.prepare(session, statement, "es", engine, tara)
     with pytest.raises(StaffError, match="reads ar, fr, not es"):
-        desk.approve(session, statement, "es", tara)
+        approving.approve(session, statement, "es", tara)
     tara.languages = "es-MX"
-    desk.approve(session, statement, "es", tara)
+    approving.approve(session, statement, "es", tara)
 
 
 def test_nobody_approves_their_own_last_edit_where_the_city_asks_for_two(
@@ -185,13 +188,13 @@ def test_nobody_approves_their_own_last_edit_where_the_city_asks_for_two(
 ) -> None:
     _, ben, tara = hire(session)
     statement = drafted(session)
-    desk.prepare(session, statement, "es", engine, tara)
-    desk.edit(session, statement, "es", 2, "La vigilia es a las 7:00 p. m. del viernes.", tara)
+    preparing.prepare(session, statement, "es", engine, tara)
+    editing.edit(session, statement, "es", 2, "La vigilia es a las 7:00 p. m. del viernes.", tara)
     with pytest.raises(StaffError, match="last to edit sentence 2"):
-        desk.approve(session, statement, "es", tara, two_people=True)
-    desk.approve(session, statement, "es", tara, numbers=[1, 3, 4, 5, 6, 7, 8], two_people=True)
+        approving.approve(session, statement, "es", tara, two_people=True)
+    approving.approve(session, statement, "es", tara, numbers=[1, 3, 4, 5, 6, 7, 8], two_people=True)
     assert sorted(statements.ready_texts(session, statement)) == ["en"]
-    desk.approve(session, statement, "es", ben, two_people=True)
+    approving.approve(session, statement, "es", ben, two_people=True)
     assert sorted(statements.ready_texts(session, statement)) == ["en", "es"]
 
 
@@ -200,10 +203,10 @@ def test_r34_whoever_edited_any_sentence_cannot_sign_the_statement(
 ) -> None:
     _, ben, tara = hire(session)
     statement = drafted(session)
-    desk.prepare(session, statement, "es", engine, tara)
-    desk.edit(session, statement, "es", 1, "No están solos", ben)
-    desk.edit(session, statement, "es", 2, "La vigilia es a las 7:00 p. m. del viernes.", tara)
-    desk.approve(session, statement, "es", tara)
+    preparing.prepare(session, statement, "es", engine, tara)
+    editing.edit(session, statement, "es", 1, "No están solos", ben)
+    editing.edit(session, statement, "es", 2, "La vigilia es a las 7:00 p. m. del viernes.", tara)
+    approving.approve(session, statement, "es", tara)
     statements.submit(session, statement, ANA)
     with pytest.raises(StaffError, match="second person"):
         statements.approve(session, statement, ben)
@@ -236,15 +239,15 @@ def test_a_text_cut_otherwise_than_its_source_is_kept_as_it_is(
     ana, _, tara = hire(session)
     statement = drafted(session, ENGLISH)
     text = statements.parse(SPANISH).text
-    desk.set_by_hand(session, statement, "es", Text(text.title, text.short, body, text.actions), tara)
+    editing.set_by_hand(session, statement, "es", Text(text.title, text.short, body, text.actions), tara)
     found = sentences(session, statement)
     assert [row.place for row in found if row.place.startswith("body")] == places
-    desk.edit(session, statement, "es", 1, "Abierta de nuevo", tara)
+    editing.edit(session, statement, "es", 1, "Abierta de nuevo", tara)
     (kept,) = statements.translations(session, statement)
     assert (kept.title, kept.body) == ("Abierta de nuevo", body)
     changed = statements.parse(ENGLISH.replace("open again\n", "open once more\n")).text
     statements.edit(session, statement, changed, ana)
-    assert desk.prepare(session, statement, "es", None, tara).new == 1
+    assert preparing.prepare(session, statement, "es", None, tara).new == 1
     session.refresh(kept)
     assert kept.body == body
 
@@ -254,7 +257,7 @@ def test_the_number_of_actions_is_the_sources(session: Session) -> None:
     statement = drafted(session, ENGLISH)
     text = statements.parse(SPANISH).text
     with pytest.raises(StatementError, match="source has 2, the translation 1"):
-        desk.set_by_hand(
+        editing.set_by_hand(
             session, statement, "es", Text(text.title, text.short, text.body, text.actions[:1]), tara
         )
 
@@ -264,13 +267,13 @@ def test_a_stale_translation_is_not_edited_before_it_is_brought_up_to_date(sessi
     ana, tara = staff.find(session, ANA), staff.find(session, TARA)
     statements.edit(session, statement, statements.parse(ENGLISH.replace("9:00", "10:00")).text, ana)
     with pytest.raises(StatementError, match="earlier text"):
-        desk.edit(session, statement, "es", 1, "Abierta", tara)
+        editing.edit(session, statement, "es", 1, "Abierta", tara)
 
 
 def test_an_approval_is_void_after_any_edit_of_a_sentence(session: Session) -> None:
     statement = approved(session, es=SPANISH)
     staff.add(session, "luz@city.example", [Role.TRANSLATOR])
-    desk.edit(session, statement, "es", 1, "Abierta", staff.find(session, "luz@city.example"))
+    editing.edit(session, statement, "es", 1, "Abierta", staff.find(session, "luz@city.example"))
     with pytest.raises(NotApproved):
         statements.require_approved(session, statement.id)
 
@@ -279,19 +282,19 @@ def test_r33_a_draft_is_checked_against_a_term_that_was_added_after_it(session: 
     _, _, tara = hire(session)
     statement = drafted(session, ENGLISH)
     text = statements.parse(SPANISH.replace("Mill Street", "la calle del Molino")).text
-    desk.set_by_hand(session, statement, "es", text, tara)
+    editing.set_by_hand(session, statement, "es", text, tara)
     assert [row.number for row in sentences(session, statement) if _blocking(row)] == []
     session.add(Term(kind=TermKind.KEEP, source_language="en", source="Mill Street"))
-    desk.examine_again(session)
+    findings.examine_again(session)
     assert [row.number for row in sentences(session, statement) if _blocking(row)] == [2, 3]
     with pytest.raises(StatementError, match="Mill Street"):
-        desk.approve(session, statement, "es", tara)
+        approving.approve(session, statement, "es", tara)
 
 
 def test_a_translation_cannot_pass_for_what_stands_in_for_one(session: Session) -> None:
     _, _, tara = hire(session)
     with pytest.raises(StatementError, match="no language that people read"):
-        desk.prepare(session, drafted(session), "en-x-so", None, tara)
+        preparing.prepare(session, drafted(session), "en-x-so", None, tara)
 
 
 def test_a_body_that_is_kept_as_one_piece_is_no_sentence_for_the_memory(session: Session) -> None:
@@ -299,12 +302,12 @@ def test_a_body_that_is_kept_as_one_piece_is_no_sentence_for_the_memory(session:
     _, _, tara = hire(session)
     statement = drafted(session, ENGLISH)
     text = statements.parse(SPANISH).text
-    desk.set_by_hand(session, statement, "es", Text(text.title, text.short, body, text.actions), tara)
+    editing.set_by_hand(session, statement, "es", Text(text.title, text.short, body, text.actions), tara)
     whole = [row.number for row in sentences(session, statement) if row.place == "body"]
     assert len(whole) == 1
-    desk.approve(session, statement, "es", tara, numbers=whole)
+    approving.approve(session, statement, "es", tara, numbers=whole)
     assert [each.text for each in memory.every(session)] == []
 
 
 def _blocking(row: TranslatedSentence) -> list[str]:
-    return [each["fact"] for each in desk.open_findings(row) if each["severity"] == "blocking"]
+    return [each["fact"] for each in findings.open_findings(row) if each["severity"] == "blocking"]

@@ -15,7 +15,8 @@ from notify import staff, statements
 from notify.hub import Hub
 from notify.settings import load
 from notify.statements import Draft, Kind, Statement, StatementError, Text, Translation
-from notify.translation import desk
+from notify.translation import markup
+from notify.translation.desk import approving, editing, preparing, reading
 from notify.translation.models import TranslatedSentence
 
 WORDS = st.lists(
@@ -47,9 +48,9 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
 
 def _translated(session: Session, source: Text, text: Text) -> tuple[Statement, Translation]:
     statement = statements.draft(session, Draft(source, Kind.UPDATE, "en"), staff.find(session, ANA))
-    kept = desk.set_by_hand(session, statement, "es", text, staff.find(session, TARA))
+    kept = editing.set_by_hand(session, statement, "es", text, staff.find(session, TARA))
     now = statements.now()
-    for row in desk.rows(session, statement, kept):  # whatever the checks say of such words
+    for row in reading.rows(session, statement, kept):  # whatever the checks say of such words
         row.findings, row.approved_by, row.approved_at = [], 1, now
     kept.approved_by, kept.approved_at = 1, now
     session.flush()
@@ -62,10 +63,10 @@ def test_preparing_again_without_a_change_keeps_every_byte_and_approval(
     session: Session, source: Text, text: Text
 ) -> None:
     statement, kept = _translated(session, source, text)
-    before = [row.model_dump() for row in desk.rows(session, statement, kept)]
-    work = desk.prepare(session, statement, "es", None, staff.find(session, TARA))
+    before = [row.model_dump() for row in reading.rows(session, statement, kept)]
+    work = preparing.prepare(session, statement, "es", None, staff.find(session, TARA))
     assert (work.new, work.carried) == (0, len(before))
-    assert [row.model_dump() for row in desk.rows(session, statement, kept)] == before
+    assert [row.model_dump() for row in reading.rows(session, statement, kept)] == before
     assert (kept.text(), kept.approved_by) == (text, 1)
 
 
@@ -75,12 +76,12 @@ def test_an_edit_leaves_every_other_sentence_as_it_is(
     session: Session, source: Text, text: Text, at: int, words: str
 ) -> None:
     statement, kept = _translated(session, source, text)
-    before = [(row.source, row.text, row.approved_at) for row in desk.rows(session, statement, kept)]
-    if not before or not " ".join(desk.sheet.markup.tidy(words).split()):
+    before = [(row.source, row.text, row.approved_at) for row in reading.rows(session, statement, kept)]
+    if not before or not " ".join(markup.tidy(words).split()):
         return
     number = at % len(before) + 1
-    desk.edit(session, statement, "es", number, words, staff.find(session, TARA))
-    after = [(row.source, row.text, row.approved_at) for row in desk.rows(session, statement, kept)]
+    editing.edit(session, statement, "es", number, words, staff.find(session, TARA))
+    after = [(row.source, row.text, row.approved_at) for row in reading.rows(session, statement, kept)]
     assert after[: number - 1] + after[number:] == before[: number - 1] + before[number:]
     assert after[number - 1][2] is None
     assert kept.approved_at is None
@@ -92,15 +93,17 @@ def test_an_edit_that_changes_nothing_of_the_source_carries_every_sentence(
     session: Session, source: Text, text: Text
 ) -> None:
     statement, kept = _translated(session, source, text)
-    before = [(row.source, row.text, row.approved_at) for row in desk.rows(session, statement, kept)]
+    before = [(row.source, row.text, row.approved_at) for row in reading.rows(session, statement, kept)]
     statements.edit(session, statement, source, staff.find(session, ANA))
-    desk.prepare(session, statement, "es", None, staff.find(session, TARA))
-    assert [(row.source, row.text, row.approved_at) for row in desk.rows(session, statement, kept)] == before
+    preparing.prepare(session, statement, "es", None, staff.find(session, TARA))
+    assert [
+        (row.source, row.text, row.approved_at) for row in reading.rows(session, statement, kept)
+    ] == before
 
 
 def _sentences(session: Session, statement: Statement) -> list[TranslatedSentence]:
     (kept,) = statements.translations(session, statement)
-    return desk.rows(session, statement, kept)
+    return reading.rows(session, statement, kept)
 
 
 def test_a_sentence_that_stands_twice_keeps_each_translation_where_it_was(session: Session) -> None:
@@ -109,7 +112,7 @@ def test_a_sentence_that_stands_twice_keeps_each_translation_where_it_was(sessio
     statement, _ = _translated(session, source, text)
     changed = Text("Help", "Call us.", "We are here. Call us.")
     statements.edit(session, statement, changed, staff.find(session, ANA))
-    desk.prepare(session, statement, "es", None, staff.find(session, TARA))
+    preparing.prepare(session, statement, "es", None, staff.find(session, TARA))
     assert [row.text for row in _sentences(session, statement)] == [
         "Ayuda", "Llame.", "Aquí estamos.", "Llámenos ya.",
     ]  # fmt: skip
@@ -122,7 +125,7 @@ def test_a_label_does_not_get_the_translation_of_a_title_that_changed(session: S
     statement, _ = _translated(session, source, text)
     changed = Text("Get help", source.short, source.body, source.actions)
     statements.edit(session, statement, changed, staff.find(session, ANA))
-    desk.prepare(session, statement, "es", None, staff.find(session, TARA))
+    preparing.prepare(session, statement, "es", None, staff.find(session, TARA))
     assert [row.text for row in _sentences(session, statement)] == ["", "Aquí estamos.", "Llame.", "Ayuda"]
 
 
@@ -143,7 +146,9 @@ def test_two_translators_at_once_lose_no_word(hub: Hub) -> None:
             for turn in "abcd":
                 with hub.database.session() as session:
                     statement = statements.find(session, 1)
-                    desk.edit(session, statement, "es", number, f"Nuevo {turn}.", staff.find(session, email))
+                    editing.edit(
+                        session, statement, "es", number, f"Nuevo {turn}.", staff.find(session, email)
+                    )
                     session.commit()
         except Exception as error:
             problems.append(error)
@@ -157,7 +162,7 @@ def test_two_translators_at_once_lose_no_word(hub: Hub) -> None:
     with hub.database.session() as session:
         (kept,) = statements.translations(session, statements.find(session, 1))
         assert (kept.title, kept.body.split("\n\n")[-1]) == ("Nuevo d.", "Nuevo d.")
-        assert [row.text for row in desk.rows(session, statements.find(session, 1), kept)].count(
+        assert [row.text for row in reading.rows(session, statements.find(session, 1), kept)].count(
             "Nuevo d."
         ) == 2
 
@@ -165,7 +170,7 @@ def test_two_translators_at_once_lose_no_word(hub: Hub) -> None:
 def test_r34_an_approval_never_covers_an_edit_made_at_the_same_moment(hub: Hub) -> None:
     """The reviewer has read the rows; the editor is faster; the approval finds the new words, not its own."""
     with hub.database.session() as session:
-        desk.edit(session, statements.find(session, 1), "es", 1, "Abierta", staff.find(session, TARA))
+        editing.edit(session, statements.find(session, 1), "es", 1, "Abierta", staff.find(session, TARA))
         session.commit()
     reviewer_has_read, editor_is_done = threading.Event(), threading.Event()
     told: list[str] = []
@@ -177,7 +182,9 @@ def test_r34_an_approval_never_covers_an_edit_made_at_the_same_moment(hub: Hub) 
         editor_is_done.wait(20)
         with hub.database.session() as session:
             try:
-                desk.approve(session, statements.find(session, 1), "es", staff.find(session, BEN), seen=seen)
+                approving.approve(
+                    session, statements.find(session, 1), "es", staff.find(session, BEN), seen=seen
+                )
             except StatementError as error:
                 told.append(str(error))
 
@@ -185,7 +192,7 @@ def test_r34_an_approval_never_covers_an_edit_made_at_the_same_moment(hub: Hub) 
     thread.start()
     reviewer_has_read.wait(20)
     with hub.database.session() as session:
-        desk.edit(session, statements.find(session, 1), "es", 4, "Cerrada.", staff.find(session, TARA))
+        editing.edit(session, statements.find(session, 1), "es", 4, "Cerrada.", staff.find(session, TARA))
         session.commit()
     editor_is_done.set()
     thread.join()
@@ -197,7 +204,7 @@ def test_r34_an_approval_never_covers_an_edit_made_at_the_same_moment(hub: Hub) 
 def test_r34_an_open_edit_holds_an_approval_back(hub: Hub) -> None:
     """PostgreSQL lets two write at once: without the lock, the approval would fall on the editor's words."""
     with hub.database.session() as session:
-        desk.edit(session, statements.find(session, 1), "es", 1, "Abierta", staff.find(session, TARA))
+        editing.edit(session, statements.find(session, 1), "es", 1, "Abierta", staff.find(session, TARA))
         session.commit()
     asked = threading.Event()
 
@@ -207,11 +214,11 @@ def test_r34_an_open_edit_holds_an_approval_back(hub: Hub) -> None:
                 found = statements.find(session, 1)
                 _sentences(session, found)  # read before the edit is committed
             asked.set()
-            desk.approve(session, statements.find(session, 1), "es", staff.find(session, BEN))
+            approving.approve(session, statements.find(session, 1), "es", staff.find(session, BEN))
             session.commit()
 
     with hub.database.session() as session:
-        desk.edit(session, statements.find(session, 1), "es", 4, "Cerrada.", staff.find(session, TARA))
+        editing.edit(session, statements.find(session, 1), "es", 4, "Cerrada.", staff.find(session, TARA))
         thread = threading.Thread(target=review)
         thread.start()
         if not hub.database.is_sqlite:

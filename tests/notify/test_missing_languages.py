@@ -16,7 +16,7 @@ from notify.dispatch.models import Delivery
 from notify.dispatch.plan import Order
 from notify.hub import Hub
 from notify.statements import NotApproved, Statement, written_in
-from notify.translation import desk
+from notify.translation.desk import approving, editing
 from notify.translation.serving import coverage, text_for
 
 
@@ -24,8 +24,8 @@ def approved(session: Session, missing: Mapping[str, str], *languages: str) -> S
     ana, ben, tara = hire(session)
     statement = statements.draft(session, statements.parse(crisis(ENGLISH)), ana)
     for language in languages:
-        desk.set_by_hand(session, statement, language, statements.parse(SPANISH).text, tara)
-        desk.approve(session, statement, language, tara)
+        editing.set_by_hand(session, statement, language, statements.parse(SPANISH).text, tara)
+        approving.approve(session, statement, language, tara)
     statements.submit(session, statement, ANA, missing=missing)
     statements.approve(session, statement, ben)
     return statement
@@ -109,8 +109,8 @@ def test_a_translation_that_comes_later_takes_the_notices_place_after_a_new_appr
     with hub.database.session() as session:
         statement = approved(session, {"es": "notice"})
         tara = staff.find(session, "tara@city.example")
-        desk.set_by_hand(session, statement, "es", statements.parse(SPANISH).text, tara)
-        desk.approve(session, statement, "es", tara)
+        editing.set_by_hand(session, statement, "es", statements.parse(SPANISH).text, tara)
+        approving.approve(session, statement, "es", tara)
         with pytest.raises(NotApproved):
             statements.require_approved(session, statement.id or 0)
         statements.approve(session, statement, staff.find(session, BEN))

@@ -44,7 +44,8 @@ from notify.rendering import Renderer
 from notify.settings import load
 from notify.staff import Role, Staff, StaffError
 from notify.statements import Draft, Kind, NotApproved, Statement, StatementError, Text, Translation
-from notify.translation import desk, memory
+from notify.translation import memory
+from notify.translation.desk import approving, editing, preparing, reading
 from notify.translation.engine import Sentence
 from notify.translation.exchange import read_tmx
 from notify.translation.models import MemoryEntry, Term, TermKind
@@ -225,7 +226,7 @@ class TheDesk(RuleBasedStateMachine):
                 if each.language in signed:  # the city has signed the playbook
                     record.wholes.add((each.language, source, given[each.language]))
                     record.sentences |= {
-                        (each.language, row.source, row.text) for row in desk.rows(session, made, each)
+                        (each.language, row.source, row.text) for row in reading.rows(session, made, each)
                     }
 
     @precondition(lambda self: self.records)
@@ -243,7 +244,9 @@ class TheDesk(RuleBasedStateMachine):
     def prepare(self, which: int, who: str, language: str, machine: bool) -> None:
         with self.trying() as session:
             found = self._any(session, which)
-            desk.prepare(session, found, language, Parrot() if machine else None, self._person(session, who))
+            preparing.prepare(
+                session, found, language, Parrot() if machine else None, self._person(session, who)
+            )
             assert who in TRANSLATE
 
     @precondition(lambda self: self.records)
@@ -252,10 +255,10 @@ class TheDesk(RuleBasedStateMachine):
         with self.trying() as session:
             found = self._any(session, which)
             text = self._written(self.records[found.id or 0].source, language, joined=otherwise)
-            kept = desk.set_by_hand(session, found, language, text, self._person(session, who))
+            kept = editing.set_by_hand(session, found, language, text, self._person(session, who))
             assert who in TRANSLATE
             assert kept.text() == text
-            for row in desk.rows(session, found, kept):
+            for row in reading.rows(session, found, kept):
                 self.records[found.id or 0].wrote[language, row.source, row.text] = who
 
     @precondition(lambda self: self.records)
@@ -263,12 +266,12 @@ class TheDesk(RuleBasedStateMachine):
     def edit_sentence(self, which: int, who: str, language: str, number: int) -> None:
         with self.trying() as session:
             found, kept = self._any_translation(session, which, language)
-            before = [(row.source, row.text) for row in desk.rows(session, found, kept)]
+            before = [(row.source, row.text) for row in reading.rows(session, found, kept)]
             words = self._sentence(kept.language)
-            row = desk.edit(session, found, kept.language, number, words, self._person(session, who))
+            row = editing.edit(session, found, kept.language, number, words, self._person(session, who))
             assert who in TRANSLATE
             self.records[found.id or 0].wrote[kept.language, row.source, row.text] = who
-            after = [(row.source, row.text) for row in desk.rows(session, found, kept)]
+            after = [(row.source, row.text) for row in reading.rows(session, found, kept)]
             assert [each for at, each in enumerate(after, 1) if at != number] == [
                 each for at, each in enumerate(before, 1) if at != number
             ]
@@ -280,10 +283,10 @@ class TheDesk(RuleBasedStateMachine):
     def sign_off(self, which: int, who: str, language: str) -> None:
         with self.trying() as session:
             found, kept = self._any_translation(session, which, language)
-            for row in desk.rows(session, found, kept):
+            for row in reading.rows(session, found, kept):
                 for at, each in enumerate(row.findings, start=1):
                     if each["severity"] == "blocking":
-                        desk.sign_off(
+                        approving.sign_off(
                             session, found, kept.language, row.number, at, "So it is said.", self._person(session, who)
                         )  # fmt: skip
                         assert reads(who, kept.language)
@@ -296,10 +299,10 @@ class TheDesk(RuleBasedStateMachine):
         with self.trying() as session:
             found, kept = self._any_translation(session, which, language)
             record, language = self.records[found.id or 0], kept.language
-            rows = desk.rows(session, found, kept)
+            rows = reading.rows(session, found, kept)
             read = [(language, row.source, row.text) for row in rows if some is None or row.number in some]
             new = [each for each in read if each not in record.sentences]
-            desk.approve(
+            approving.approve(
                 session, found, language, self._person(session, who), numbers=some, two_people=self.two_people
             )
             self.reached.add("sentences approved")
@@ -509,7 +512,7 @@ class TheDesk(RuleBasedStateMachine):
         names = {record.author, record.editor}
         for each in statements.translations(session, found):
             if each.language in texts:
-                rows = desk.rows(session, found, each)
+                rows = reading.rows(session, found, each)
                 names |= {
                     record.wrote[pair]
                     for row in rows

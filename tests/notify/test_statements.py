@@ -16,7 +16,7 @@ from notify import staff, statements
 from notify.hub import Hub
 from notify.staff import Role, StaffError
 from notify.statements import NotApproved, State, StatementError, Text
-from notify.translation import desk
+from notify.translation.desk import approving, editing
 
 
 @pytest.fixture
@@ -47,8 +47,8 @@ def test_r34_the_last_editor_cannot_approve(session: Session) -> None:
 def test_r34_whoever_wrote_a_translation_cannot_approve_the_statement(session: Session) -> None:
     ana, ben, _ = hire(session)
     statement = statements.draft(session, statements.parse(ENGLISH), ana)
-    desk.set_by_hand(session, statement, "es", statements.parse(SPANISH).text, ben)
-    desk.approve(session, statement, "es", ben)
+    editing.set_by_hand(session, statement, "es", statements.parse(SPANISH).text, ben)
+    approving.approve(session, statement, "es", ben)
     statements.submit(session, statement, ANA)
     with pytest.raises(StaffError, match="second person"):
         statements.approve(session, statement, ben)
@@ -75,8 +75,8 @@ def test_r34_any_change_of_the_source_voids_the_approval(session: Session, field
 def test_r34_an_added_translation_voids_the_approval(session: Session) -> None:
     statement = approved(session)
     tara = staff.find(session, TARA)
-    desk.set_by_hand(session, statement, "es", statements.parse(SPANISH).text, tara)
-    desk.approve(session, statement, "es", tara)
+    editing.set_by_hand(session, statement, "es", statements.parse(SPANISH).text, tara)
+    approving.approve(session, statement, "es", tara)
     with pytest.raises(NotApproved):
         statements.require_approved(session, statement.id)
     assert statement.state == State.REVIEW
@@ -88,13 +88,13 @@ def test_r33_a_translation_of_an_earlier_text_is_stale(session: Session) -> None
     statements.edit(session, statement, statements.parse(ENGLISH.replace("9:00", "10:00")).text, ana)
     assert sorted(statements.ready_texts(session, statement)) == ["en"]
     with pytest.raises(StatementError, match="earlier text"):
-        desk.approve(session, statement, "es", staff.find(session, TARA))
+        approving.approve(session, statement, "es", staff.find(session, TARA))
 
 
 def test_an_unapproved_translation_is_no_part_of_the_statement(session: Session) -> None:
     ana, _, tara = hire(session)
     statement = statements.draft(session, statements.parse(ENGLISH), ana)
-    desk.set_by_hand(session, statement, "es", statements.parse(SPANISH).text, tara)
+    editing.set_by_hand(session, statement, "es", statements.parse(SPANISH).text, tara)
     assert sorted(statements.ready_texts(session, statement)) == ["en"]
 
 

@@ -1,0 +1,98 @@
+"""A person writes: a translation as a whole, or one sentence of it."""
+
+from __future__ import annotations
+
+from sqlmodel import Session
+
+from contacts.columns import now
+from notify import statements
+from notify.staff import Staff
+from notify.statements import Origin, Statement, StatementError, Text, Translation, check_text
+from notify.translation import glossary, sheet
+from notify.translation.desk import findings, keeping, reading, rules
+from notify.translation.models import TranslatedSentence as Row
+
+
+def set_by_hand(
+    session: Session, statement: Statement, language: str, text: Text, editor: Staff
+) -> Translation:
+    """Keep a person's translation of the whole; it has to be approved before it leaves.
+
+    Raises:
+        StaffError: the person may not translate.
+        StatementError: the language is the source's or no language, or the text does not fit.
+    """
+    rules.require_translator(editor)
+    if problems := [*check_text(text), *_other_actions(session, statement, text)]:
+        raise StatementError(*problems)
+    translation = reading.there_or_new(session, statement, language)
+    new = sheet.align(reading.segmented(session, statement), text, translation.language)
+    terms = glossary.load(session, statement.source_language, translation.language)
+    for row in new:
+        _write(row, row.text, editor)
+        findings.examine(row, statement, translation.language, terms)
+    translation.origin, translation.engine, translation.editor_id = Origin.HUMAN, "", editor.id
+    return keeping.keep(session, statement, translation, new, editor, text)
+
+
+def edit(
+    session: Session,
+    statement: Statement,
+    language: str,
+    number: int,
+    text: str,
+    editor: Staff,
+    *,
+    seen: str | None = None,
+) -> Row:
+    """Replace one sentence of a translation; it has to be approved again, the others stay as they are.
+
+    Args:
+        session: an open session that may write.
+        statement: what is translated.
+        language: BCP 47.
+        number: of the sentence, from 1.
+        text: the sentence; in the body, inline Markdown.
+        editor: who writes it.
+        seen: what stood there when they began, so that nobody's words are lost unseen; None does not ask.
+
+    Raises:
+        StaffError: the person may not translate.
+        StatementError: there is no such translation or sentence, it is stale, changed meanwhile, or empty.
+    """
+    rules.require_translator(editor)
+    translation = reading.existing(session, statement, language)
+    rules.refuse_stale(session, statement, translation)
+    found = reading.rows(session, statement, translation)
+    row = reading.sentence(found, number)
+    rules.refuse_unseen([row], {number: seen} if seen is not None else {})
+    words = sheet.tidied(row, text)
+    if not words:
+        raise StatementError(f"Sentence {number} is empty. Write it.")
+    _write(row, words, editor)
+    findings.examine(
+        row,
+        statement,
+        translation.language,
+        glossary.load(session, statement.source_language, translation.language),
+    )
+    translation.origin, translation.editor_id = Origin.HUMAN, editor.id
+    keeping.keep(session, statement, translation, found, editor)
+    return row
+
+
+def _other_actions(session: Session, statement: Statement, text: Text) -> list[str]:
+    wanted = [each.value for each in statements.source(session, statement).text().actions]
+    given = [each.value for each in text.actions]
+    if len(wanted) == len(given):
+        return []
+    return [
+        f"actions: the source has {len(wanted)}, the translation {len(given)}. Give as many, in the same order."
+    ]
+
+
+def _write(row: Row, text: str, editor: Staff) -> None:
+    row.text, row.origin, row.engine, row.score = text, Origin.HUMAN, "", None
+    row.editor_id, row.edited_at = editor.id, now()
+    row.approved_by = row.approved_at = None
+    row.signed = []
