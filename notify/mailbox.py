@@ -29,7 +29,7 @@ from contacts.joining import living
 from contacts.models import Endpoint
 from notify import audit, inbound
 from notify.database import Database
-from notify.dispatch import receipts
+from notify.dispatch import consequences, receipts
 from notify.dispatch.models import Delivery, Dispatch
 from notify.inbound import Inbound, address_hash
 from notify.settings import Ground
@@ -318,7 +318,9 @@ def _believe(session: Session, case: Inbound, actor: str) -> str:
             f"{case.id} names no address that the hub knows, so there is nothing to mark. Use --ignore."
         )
     if case.kind == Kind.BOUNCE:
-        receipts.suppress(session, endpoint, f"bounced {case.text.partition(' ')[0]}, confirmed by a person")
+        consequences.suppress(
+            session, endpoint, f"bounced {case.text.partition(' ')[0]}, confirmed by a person"
+        )
         return "address marked as bad"
     if case.kind == Kind.COMPLAINT:
         complain(session, endpoint, case.text.partition(" ")[0], actor)

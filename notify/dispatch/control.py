@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 from channels.contract import Outcome, Verdict
 from contacts.columns import now
 from notify import audit, statements
-from notify.dispatch import ledger
+from notify.dispatch import ledger, unknowns
 from notify.dispatch.models import (
     ChannelHold,
     Delivery,
@@ -124,7 +124,7 @@ def decide_unknown(session: Session, dispatch: Dispatch, actor: str, *, resend: 
     keys = _keys(session, dispatch, DeliveryState.UNKNOWN)
     verdict = Verdict.UNREACHABLE if resend else Verdict.ACCEPTED
     for key in keys:
-        ledger.resolve(session, Outcome(key, verdict))
+        unknowns.resolve(session, Outcome(key, verdict))
     audit.record(
         session, actor, "dispatch.decide_unknown", f"dispatch {dispatch.id}", rows=len(keys), resend=resend
     )

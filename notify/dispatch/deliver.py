@@ -17,7 +17,8 @@ from contacts.columns import now
 from notify.database import Database
 from notify.dispatch import ledger, moves
 from notify.dispatch.journal import Journal
-from notify.dispatch.ledger import Claim, Row
+from notify.dispatch.ledger import Claim
+from notify.dispatch.queries import Row
 from notify.settings import SendingSettings
 
 log = structlog.get_logger()

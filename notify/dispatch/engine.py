@@ -22,12 +22,14 @@ from channels.pacing import Pacer
 from contacts.columns import now
 from notify import audit, statements
 from notify.database import Database
-from notify.dispatch import control, journal, ledger, plan
+from notify.dispatch import control, journal, ledger, plan, unknowns
 from notify.dispatch.deliver import Address, Delivery, Gate
 from notify.dispatch.guard import EngineLock, begin_generation
 from notify.dispatch.journal import Journal
-from notify.dispatch.ledger import Claim, Row, Unknown
+from notify.dispatch.ledger import Claim
 from notify.dispatch.models import Dispatch, DispatchState
+from notify.dispatch.queries import Row
+from notify.dispatch.unknowns import Unknown
 from notify.rendering import Renderer
 from notify.settings import CitySettings, Ground
 from notify.statements import NotApproved, State, Statement
@@ -277,7 +279,7 @@ class Engine:
 
     def _unknown(self, channel: Channel, before: datetime) -> list[tuple[Message, datetime]]:
         with self._database.reading() as session:
-            found = ledger.unknown(session, channel.name, before, self._asked_up_to.get(channel.name, 0))
+            found = unknowns.waiting(session, channel.name, before, self._asked_up_to.get(channel.name, 0))
             self._asked_up_to[channel.name] = found[-1].row.key if found else 0
             messages = []
             for each in found:
@@ -288,7 +290,7 @@ class Engine:
 
     def _resolve(self, outcome: Outcome) -> None:
         with self._database.session() as session:
-            ledger.resolve(session, outcome)
+            unknowns.resolve(session, outcome)
             session.commit()
 
 

@@ -5,37 +5,22 @@ Every function is one transaction. Whoever's UPDATE changes the row owns it; sta
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
-from sqlalchemy import (
-    CursorResult,
-    Table,
-    and_,
-    bindparam,
-    case,
-    exists,
-    func,
-    literal_column,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import CursorResult, and_, exists, select, update
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
 from channels.contract import Outcome, Verdict
-from contacts import audience, consent
 from contacts.audience import Audience
 from contacts.bulk import run_many
 from contacts.columns import now
-from contacts.joining import living
-from contacts.models import Contact, Endpoint, EndpointState
-from notify.dispatch import journal
+from notify.dispatch import consequences, households, journal, queries
 from notify.dispatch.models import (
     Batch,
     BatchState,
@@ -45,27 +30,10 @@ from notify.dispatch.models import (
     Dispatch,
     DispatchState,
 )
+from notify.dispatch.queries import Placed, Row, place, rows_of
 
 WINDOW_OVER = "window_over"
 STOPPED = "stopped"
-# Rows in these states are still to go; a dispatch with one of them is not done.
-TO_GO = (DeliveryState.PLANNED, DeliveryState.SENDING)
-# A provider has taken rows in these states, whatever it said later.
-ACCEPTED = (DeliveryState.ACCEPTED, DeliveryState.DELIVERED, DeliveryState.UNDELIVERED)
-
-
-class Row(NamedTuple):
-    """One claimed delivery, with what addressing needs."""
-
-    key: int
-    endpoint_id: int
-    address: str
-    name: str
-    language: str
-    attempt: int
-
-    def __repr__(self) -> str:
-        return f"Row(key={self.key}, endpoint_id={self.endpoint_id})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +58,7 @@ def next_batch(session: Session, channel: str, *, quiet: bool) -> int | None:
     Args:
         quiet: it is night, and only what is urgent may go.
     """
-    return session.execute(_next(quiet), {"over": channel, "moment": now()}).scalar()
+    return session.execute(queries.next_batch(quiet), {"over": channel, "moment": now()}).scalar()
 
 
 def claim(session: Session, batch_id: int, worker: str, *, per_household: bool) -> Claim | None:
@@ -99,13 +67,15 @@ def claim(session: Session, batch_id: int, worker: str, *, per_household: bool) 
     Consent and addresses are asked again: who has said no since the plan is skipped here.
     """
     moment = now()
-    if not _changed(session.execute(_TAKE_BATCH, {"batch_id": batch_id, "by": worker, "moment": moment})):
+    if not _changed(
+        session.execute(queries.TAKE_BATCH, {"batch_id": batch_id, "by": worker, "moment": moment})
+    ):
         return None
-    batch = session.execute(_BATCH, {"batch_id": batch_id}).one()
-    session.execute(_TAKE_ROWS, {**_place(batch), "moment": moment})
+    batch = session.execute(queries.BATCH, {"batch_id": batch_id}).one()
+    session.execute(queries.TAKE_ROWS, {**place(batch), "moment": moment})
     rows = _skip_those_who_said_no(session, batch, public_task=per_household)
     if per_household:
-        rows = _named_by_household(rows, _household_names(session, batch))
+        rows = households.named(session, batch, rows)
     return Claim(
         batch_id=batch_id,
         dispatch_id=batch.dispatch_id,
@@ -125,11 +95,8 @@ def write(session: Session, outcomes: Iterable[Outcome], *, repeat_is_safe: bool
     found = list(outcomes)
     if not found:
         return
-    run_many(session, _WRITE, [_new_values(outcome, repeat_is_safe) for outcome in found])
-    _mark_endpoints(session, [each.key for each in found if each.verdict is Verdict.BAD_ADDRESS])
-    for outcome in found:
-        if outcome.verdict is Verdict.OPTED_OUT:
-            record_opt_out(session, outcome.key, method="provider", reference=outcome.code or "")
+    run_many(session, queries.WRITE, [_new_values(outcome, repeat_is_safe) for outcome in found])
+    consequences.draw(session, found)
 
 
 def give_back(session: Session, claim: Claim, in_flight: Iterable[int], *, due_at: datetime | None) -> None:
@@ -167,12 +134,12 @@ def recover(session: Session, directory: Path, safe_channels: Iterable[str]) -> 
         past = journal.read(directory, batch.worker)
         write(session, past.outcomes.values(), repeat_is_safe=batch.channel in safe)
         counts["results"] += len(past.outcomes)
-        lost = _rows_of(batch) if not past.whole else _among(past.in_flight)
+        lost = rows_of(batch) if not past.whole else _among(past.in_flight)
         state = DeliveryState.PLANNED if batch.channel in safe else DeliveryState.UNKNOWN
         counts["unknown" if state is DeliveryState.UNKNOWN else "repeated"] += _changed(
             session.execute(
                 update(Delivery)
-                .where(lost, _rows_of(batch), col(Delivery.state) == DeliveryState.SENDING)
+                .where(lost, rows_of(batch), col(Delivery.state) == DeliveryState.SENDING)
                 .values(state=state, reason="crash")
             )
         )
@@ -233,73 +200,6 @@ def hold_channel(session: Session, dispatch_id: int, channel: str, reason: str) 
         session.flush()
 
 
-def record_opt_out(session: Session, delivery_id: int, *, method: str, reference: str) -> None:
-    """Enter in the consent ledger that the resident behind a delivery said no to this channel."""
-    delivery = session.get(Delivery, delivery_id)
-    if delivery is None or delivery.endpoint_id is None:
-        return
-    endpoint = living(session, delivery.endpoint_id)
-    if endpoint is None:
-        return
-    consent.opt_out(
-        session, endpoint.channel, endpoint.address_key, method=method, wording="", wording_language="",
-        reference=reference, actor="resident", at=now(),
-    )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """A row that may have been accepted, and when its batch was claimed."""
-
-    row: Row
-    statement_id: int
-    list_id: int | None
-    sent_at: datetime
-
-
-def unknown(session: Session, channel: str, before: datetime, after: int, most: int = 100) -> list[Unknown]:
-    """Rows of a channel that may have been accepted, to ask the provider about.
-
-    Args:
-        before: only those claimed earlier than this.
-        after: only those with a higher number, so that rounds reach all of them.
-        most: how many.
-    """
-    query = (
-        _addressed()
-        .join(Dispatch, col(Dispatch.id) == col(Delivery.dispatch_id))
-        .add_columns(col(Dispatch.statement_id), col(Dispatch.list_id), col(Delivery.sent_at))
-        .where(
-            col(Delivery.channel) == channel,
-            col(Delivery.state) == DeliveryState.UNKNOWN,
-            col(Delivery.sent_at) < before,
-            col(Delivery.id) > after,
-        )
-        .order_by(col(Delivery.id))
-        .limit(most)
-    )
-    return [Unknown(Row(*values[:6]), *values[6:]) for values in session.execute(query)]
-
-
-def resolve(session: Session, outcome: Outcome) -> None:
-    """Write what a provider proved, or a person decided, about an unknown row."""
-    accepted = outcome.verdict is Verdict.ACCEPTED
-    row = session.get_one(Delivery, outcome.key)
-    moved = _changed(
-        session.execute(
-            update(Delivery)
-            .where(col(Delivery.id) == outcome.key, col(Delivery.state) == DeliveryState.UNKNOWN)
-            .values(
-                state=DeliveryState.ACCEPTED if accepted else DeliveryState.PLANNED,
-                reason="",
-                provider_id=outcome.provider_id or row.provider_id,
-            )
-        )
-    )
-    if moved and not accepted:
-        reopen(session, [outcome.key])
-
-
 def reopen(session: Session, keys: Sequence[int], due_at: datetime | None = None) -> None:
     """Make the batches of planned rows ready again, and their dispatches sending."""
     for start in range(0, len(keys), 500):
@@ -322,122 +222,6 @@ def reopen(session: Session, keys: Sequence[int], due_at: datetime | None = None
                 .where(col(Dispatch.id) == dispatch_id, col(Dispatch.state) == DispatchState.DONE)
                 .values(state=DispatchState.SENDING, finished_at=None)
             )
-
-
-# The statements of every batch, built once: building one takes longer than running it.
-_TABLE: Table = Delivery.__table__  # type: ignore[attr-defined]
-_BATCHES: Table = Batch.__table__  # type: ignore[attr-defined]
-_IN_BATCH = and_(
-    _TABLE.c.dispatch_id == bindparam("its_dispatch"),
-    _TABLE.c.channel == bindparam("its_channel"),
-    _TABLE.c.batch == bindparam("its_number"),
-)
-_TAKE_BATCH = (
-    update(_BATCHES)
-    .where(_BATCHES.c.id == bindparam("batch_id"), _BATCHES.c.state == BatchState.READY.value)
-    .values(
-        state=BatchState.CLAIMED.value, worker=bindparam("by"), claimed_at=bindparam("moment"), due_at=None
-    )
-)
-_TAKE_ROWS = (
-    update(_TABLE)
-    .where(_IN_BATCH, _TABLE.c.state == DeliveryState.PLANNED.value)
-    .values(state=DeliveryState.SENDING.value, attempts=_TABLE.c.attempts + 1, sent_at=bindparam("moment"))
-)
-_SAME = _BATCHES.alias("same")
-_BATCH = (
-    select(
-        _BATCHES.c.dispatch_id,
-        _BATCHES.c.channel,
-        _BATCHES.c.number,
-        col(Dispatch.statement_id),
-        col(Dispatch.list_id),
-        col(Dispatch.filter),
-        col(Dispatch.excluded),
-        col(Dispatch.created_at),
-        col(Dispatch.started_at),
-        col(Dispatch.window_until),
-        select(func.count())
-        .where(_SAME.c.dispatch_id == _BATCHES.c.dispatch_id, _SAME.c.channel == _BATCHES.c.channel)
-        .scalar_subquery()
-        .label("total"),
-    )
-    .join(Dispatch, col(Dispatch.id) == _BATCHES.c.dispatch_id)
-    .where(_BATCHES.c.id == bindparam("batch_id"))
-)
-_SETTLE = (
-    update(_BATCHES)
-    .where(_BATCHES.c.id == bindparam("batch_id"))
-    .values(state=bindparam("new"), worker="", due_at=bindparam("due"))
-)
-_BACK_TO_PLANNED = (
-    update(_TABLE)
-    .where(_IN_BATCH, _TABLE.c.state == DeliveryState.SENDING.value)
-    .values(state=DeliveryState.PLANNED.value, attempts=_TABLE.c.attempts - 1)
-)
-_ANY_LEFT = select(_TABLE.c.id).where(_IN_BATCH, _TABLE.c.state.in_(TO_GO)).limit(1)
-# Written out, since the driver's bulk call knows of no values but the rows'.
-_IS_SENDING = _TABLE.c.state == literal_column(f"'{DeliveryState.SENDING.value}'")
-_WRITE = (
-    update(_TABLE)
-    .where(_TABLE.c.id == bindparam("key"))
-    .values(
-        # A receipt may have been faster than this write: it is not taken back.
-        state=case((_IS_SENDING, bindparam("new")), else_=_TABLE.c.state),
-        reason=case((_IS_SENDING, bindparam("why")), else_=_TABLE.c.reason),
-        provider_id=func.coalesce(bindparam("id_there"), _TABLE.c.provider_id),
-        code=bindparam("its_code"),
-        detail=bindparam("says"),
-        attempts=_TABLE.c.attempts - bindparam("uncounted"),
-    )
-)
-
-
-@cache
-def _next(quiet: bool) -> Any:
-    """The query for the batch that goes next over the channel `over` at `moment`."""
-    held = exists().where(
-        col(ChannelHold.dispatch_id) == col(Batch.dispatch_id), col(ChannelHold.channel) == col(Batch.channel)
-    )
-    query = (
-        select(col(Batch.id))
-        .join(Dispatch, col(Dispatch.id) == col(Batch.dispatch_id))
-        .where(
-            col(Batch.channel) == bindparam("over"),
-            col(Batch.state) == BatchState.READY,
-            or_(col(Batch.due_at).is_(None), col(Batch.due_at) <= bindparam("moment")),
-            col(Dispatch.state) == DispatchState.SENDING,
-            or_(col(Dispatch.window_until).is_(None), col(Dispatch.window_until) > bindparam("moment")),
-            ~held,
-        )
-        .order_by(col(Batch.priority), col(Batch.dispatch_id), col(Batch.number))
-        .limit(1)
-    )
-    return query.where(col(Dispatch.urgent).is_(True)) if quiet else query
-
-
-def _addressed() -> Any:
-    """What a `Row` holds of deliveries."""
-    return (
-        select(
-            col(Delivery.id),
-            col(Endpoint.id),
-            col(Endpoint.address),
-            col(Contact.name),
-            col(Delivery.language),
-            col(Delivery.attempts),
-        )
-        .join(Endpoint, col(Endpoint.id) == col(Delivery.endpoint_id))
-        .join(Contact, col(Contact.id) == col(Delivery.contact_id))
-    )
-
-
-@lru_cache(maxsize=32)
-def _taken(wanted: Audience, public_task: bool) -> Any:
-    """The query for the rows of a claimed batch, each with why it may not be sent now."""
-    refusal = audience.refusal(wanted, public_task=public_task)
-    sending = col(Delivery.state) == DeliveryState.SENDING
-    return _addressed().add_columns(refusal).where(_IN_BATCH, sending).order_by(col(Delivery.id))
 
 
 _AFTER = {
@@ -477,110 +261,40 @@ def _new_values(outcome: Outcome, repeat_is_safe: bool) -> dict[str, Any]:
     }
 
 
-def _mark_endpoints(session: Session, keys: Sequence[int]) -> None:
-    if keys:
-        ids = select(col(Delivery.endpoint_id)).where(col(Delivery.id).in_(keys))
-        session.execute(
-            update(Endpoint)
-            .where(col(Endpoint.id).in_(ids))
-            .values(state=EndpointState.BAD, state_reason="provider")
-        )
-
-
 def _skip_those_who_said_no(session: Session, batch: Any, *, public_task: bool) -> list[Row]:
     """Consent, addresses and the audience asked again; returns the rows that may go."""
     wanted = Audience.kept(batch.list_id, batch.filter, batch.excluded)
     rows: list[Row] = []
     refused: dict[str, list[int]] = {}
-    for found in session.execute(_taken(wanted, public_task), _place(batch)):
+    for found in session.execute(queries.taken(wanted, public_task), place(batch)):
         if found[-1] is None:
             rows.append(Row._make(found[:-1]))
         else:
             refused.setdefault(found[-1], []).append(found[0])
     for reason, keys in refused.items():
         session.execute(
-            update(_TABLE)
-            .where(_TABLE.c.id.in_(keys))
-            .values(state=DeliveryState.SKIPPED.value, reason=reason, attempts=_TABLE.c.attempts - 1)
+            update(queries.DELIVERIES)
+            .where(queries.DELIVERIES.c.id.in_(keys))
+            .values(
+                state=DeliveryState.SKIPPED.value, reason=reason, attempts=queries.DELIVERIES.c.attempts - 1
+            )
         )
     return rows
-
-
-def _named_by_household(rows: Sequence[Row], names: Mapping[int, str]) -> list[Row]:
-    return [row._replace(name=names.get(row.key, row.name)) for row in rows]
-
-
-def _household_names(session: Session, batch: _Placed) -> dict[int, str]:
-    """Whom a household's letter is addressed to: up to two names; more are named by nobody."""
-    there = Endpoint.__table__.alias("there")  # type: ignore[attr-defined]
-    other = Delivery.__table__.alias("other")  # type: ignore[attr-defined]
-    query = (
-        select(col(Delivery.id), col(Contact.name))
-        .join(Endpoint, col(Endpoint.id) == col(Delivery.endpoint_id))
-        .join(
-            there,
-            and_(there.c.address_key == col(Endpoint.address_key), there.c.channel == col(Endpoint.channel)),
-        )
-        .join(
-            other, and_(other.c.endpoint_id == there.c.id, other.c.dispatch_id == col(Delivery.dispatch_id))
-        )
-        .join(Contact, col(Contact.id) == other.c.contact_id)
-        .where(
-            _rows_of(batch),
-            col(Delivery.state) == DeliveryState.SENDING,
-            or_(other.c.id == col(Delivery.id), other.c.reason == audience.Skip.SAME_HOUSEHOLD.value),
-        )
-        .order_by(col(Delivery.id), there.c.id)
-    )
-    found: dict[int, list[str]] = {}
-    for key, name in session.execute(query):
-        names = found.setdefault(key, [])
-        if name and name not in names:
-            names.append(name)
-    return {key: "\n".join(names) if len(names) <= 2 else "" for key, names in found.items()}
-
-
-def _rows_of(batch: _Placed) -> Any:
-    return and_(
-        col(Delivery.dispatch_id) == batch.dispatch_id,
-        col(Delivery.channel) == batch.channel,
-        col(Delivery.batch) == batch.number,
-    )
 
 
 def _among(keys: Iterable[int]) -> Any:
     return col(Delivery.id).in_(list(keys))
 
 
-class _Placed(Protocol):
-    """A batch, however it was read."""
-
-    @property
-    def dispatch_id(self) -> int: ...
-    @property
-    def channel(self) -> str: ...
-    @property
-    def number(self) -> int: ...
+def _back_to_planned(session: Session, batch: Placed) -> int:
+    return _changed(session.execute(queries.BACK_TO_PLANNED, place(batch)))
 
 
-def _place(batch: _Placed) -> dict[str, Any]:
-    """Names a batch's rows to the statements above."""
-    return {
-        "its_dispatch": batch.dispatch_id,
-        "its_channel": batch.channel,
-        "its_number": batch.number,
-    }
-
-
-def _back_to_planned(session: Session, batch: _Placed) -> int:
-    return _changed(session.execute(_BACK_TO_PLANNED, _place(batch)))
-
-
-def _settle(session: Session, batch_id: int, batch: _Placed, due_at: datetime | None) -> None:
-    left = session.execute(_ANY_LEFT, _place(batch)).first()
+def _settle(session: Session, batch_id: int, batch: Placed, due_at: datetime | None) -> None:
+    left = session.execute(queries.ANY_LEFT, place(batch)).first()
     state = BatchState.READY if left else BatchState.DONE
     due = due_at if left else None
-    session.execute(_SETTLE, {"batch_id": batch_id, "new": state.value, "due": due})
+    session.execute(queries.SETTLE, {"batch_id": batch_id, "new": state.value, "due": due})
     if left:
         dispatch = session.get_one(Dispatch, batch.dispatch_id, populate_existing=True)
         if dispatch.state == DispatchState.STOPPED:  # a person stopped it while this was in hand

@@ -35,6 +35,12 @@ class DeliveryState(StrEnum):
     UNKNOWN = "unknown"
 
 
+# Rows in these states are still to go; a dispatch with one of them is not done.
+TO_GO = (DeliveryState.PLANNED, DeliveryState.SENDING)
+# A provider has taken rows in these states, whatever it said later.
+ACCEPTED = (DeliveryState.ACCEPTED, DeliveryState.DELIVERED, DeliveryState.UNDELIVERED)
+
+
 class BatchState(StrEnum):
     """Where a batch is."""
 

@@ -12,16 +12,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import func, select, update
 from sqlmodel import Session, col
 
 from channels.contract import Event, EventKind, Verdict
 from contacts import consent
 from contacts.columns import now
 from contacts.joining import living
-from contacts.models import Endpoint, EndpointState
-from notify.dispatch import ledger
-from notify.dispatch.models import Delivery, DeliveryState, Dispatch, Receipt
+from contacts.models import Endpoint
+from notify.dispatch import consequences, ledger
+from notify.dispatch.models import ACCEPTED, Delivery, DeliveryState, Dispatch, Receipt
 from notify.settings import SendingSettings
 
 log = structlog.get_logger()
@@ -60,32 +60,9 @@ def record(session: Session, event: Event, sending: SendingSettings = _USUAL) ->
     if event.kind is EventKind.UNDELIVERED:
         return _undelivered(session, event, row, sending)
     if complained:
-        ledger.record_opt_out(session, row_id(row), method=COMPLAINT, reference=event.code or "")
+        consequences.record_opt_out(session, row_id(row), method=COMPLAINT, reference=event.code or "")
         return _delivered(session, event, row)
     return False
-
-
-def suppress(session: Session, endpoint: Endpoint, reason: str, before: datetime | None = None) -> int:
-    """Mark an address as one that does not work, for all who share it.
-
-    Args:
-        session: an open session that may write.
-        endpoint: one of those who have it.
-        reason: for staff, without personal data: "bounced 5.1.1".
-        before: only for those who had it already then.
-
-    Returns:
-        How many were marked; not those that were before, or are erased.
-    """
-    query = update(Endpoint).where(
-        col(Endpoint.channel) == endpoint.channel,
-        col(Endpoint.address_key) == endpoint.address_key,
-        col(Endpoint.state) == EndpointState.USABLE,
-    )
-    if before is not None:
-        query = query.where(or_(col(Endpoint.created_at) <= before, col(Endpoint.id) == endpoint.id))
-    result = session.execute(query.values(state=EndpointState.BAD, state_reason=reason[:200]))
-    return int(getattr(result, "rowcount", 0))
 
 
 def latest(session: Session, endpoint_id: int, list_id: int | None) -> Delivery | None:
@@ -124,11 +101,11 @@ def _undelivered(session: Session, event: Event, row: Delivery, sending: Sending
         return False
     endpoint = living(session, row.endpoint_id) if row.endpoint_id is not None else None
     if verdict is Verdict.OPTED_OUT:
-        ledger.record_opt_out(
+        consequences.record_opt_out(
             session, row_id(row), method=consent.Method.PROVIDER, reference=event.code or ""
         )
     elif verdict is Verdict.BAD_ADDRESS and endpoint is not None:
-        suppress(session, endpoint, f"provider {event.code or ''}".strip())
+        consequences.suppress(session, endpoint, consequences.by_provider(event.code or ""))
     elif verdict in {Verdict.UNREACHABLE, Verdict.THROTTLED} and _is_worth_another_try(session, row):
         _try_again(session, row)
     elif verdict is Verdict.UNREACHABLE and endpoint is not None:
@@ -182,7 +159,7 @@ def _recent(session: Session, endpoint_id: int | None) -> Any:
         .where(
             col(Delivery.dispatch_id).in_(dispatches.scalars().all()),
             col(Delivery.endpoint_id) == endpoint_id,
-            col(Delivery.state).in_(ledger.ACCEPTED),
+            col(Delivery.state).in_(ACCEPTED),
         )
         .order_by(col(Delivery.id).desc())
     )
@@ -193,7 +170,7 @@ def _consider_refusals(session: Session, row: Delivery, sending: SendingSettings
     same = (
         col(Delivery.dispatch_id) == row.dispatch_id,
         col(Delivery.channel) == row.channel,
-        col(Delivery.state).in_((*ledger.ACCEPTED, DeliveryState.FAILED)),
+        col(Delivery.state).in_((*ACCEPTED, DeliveryState.FAILED)),
     )
     seen = session.execute(select(func.count()).select_from(Delivery).where(*same)).scalar_one()
     refused = session.execute(

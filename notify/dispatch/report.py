@@ -8,8 +8,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlmodel import Session, col
 
-from notify.dispatch.ledger import ACCEPTED, TO_GO
-from notify.dispatch.models import ChannelHold, Delivery, DeliveryState, Dispatch
+from notify.dispatch.models import ACCEPTED, TO_GO, ChannelHold, Delivery, DeliveryState, Dispatch
 
 # How reasons are told to staff.
 SAID = {

@@ -12,8 +12,7 @@ from sqlmodel import Session, col
 from channels.contract import EventKind, Finding, Level
 from contacts.columns import now
 from contacts.models import ContactList
-from notify.dispatch.ledger import ACCEPTED
-from notify.dispatch.models import Delivery, DeliveryState, Dispatch, Receipt
+from notify.dispatch.models import ACCEPTED, Delivery, DeliveryState, Dispatch, Receipt
 
 DAYS = 30
 AIM = 0.001  # of what was accepted: what to stay under

@@ -25,9 +25,8 @@ from contacts.columns import now
 from contacts.joining import living
 from contacts.models import Endpoint, EndpointState
 from notify import audit
-from notify.dispatch import receipts
-from notify.dispatch.ledger import ACCEPTED
-from notify.dispatch.models import Delivery, DeliveryState, Receipt
+from notify.dispatch import consequences, receipts
+from notify.dispatch.models import ACCEPTED, Delivery, DeliveryState, Receipt
 
 METHOD = "returned letter"  # how the consent ledger calls a refusal
 _DECEASED = "A letter came back: the addressee has died."
@@ -140,7 +139,7 @@ def _draw_consequences(
     elif reason is Reason.DECEASED:
         _hold(session, row, endpoint)
     else:
-        receipts.suppress(session, endpoint, f"letter returned: {reason}", before=row.sent_at or now())
+        consequences.suppress(session, endpoint, f"letter returned: {reason}", before=row.sent_at or now())
 
 
 def _hold(session: Session, row: Delivery, endpoint: Endpoint) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 from world import ANA, ENGLISH, SPANISH, approved, crisis, phone, readers, residents
 
 from channels.contract import Event, EventKind, Outcome, Verdict
@@ -70,6 +70,21 @@ def change(hub: Hub, dispatch_id: int, work: Callable[[Session, Dispatch, str], 
         session.commit()
 
 
+def shared(hub: Hub, number: str) -> None:
+    """Somebody else has the same phone, and agreed as well."""
+    with hub.database.session() as session:
+        twin = Contact(name="Twin", language="en")
+        session.add(twin)
+        session.flush()
+        endpoint = Endpoint(contact_id=twin.id, channel="sms", address=number, address_key=number)
+        session.add(endpoint)
+        session.flush()
+        consent.record(
+            session, contact_id=twin.id, endpoint_id=endpoint.id, list_id=1, decision=True, method="import"
+        )
+        session.commit()
+
+
 async def test_each_resident_gets_it_once_in_their_language_on_each_channel_they_chose(
     hub: Hub, sandbox: Sandbox, tmp_path: Path
 ) -> None:
@@ -103,23 +118,7 @@ async def test_an_address_on_two_contacts_is_written_to_once(
     hub: Hub, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     residents(hub, tmp_path, readers(2))
-    with hub.database.session() as session:
-        first = session.exec(
-            select(Endpoint).where(Endpoint.channel == "sms").order_by(col(Endpoint.id))
-        ).first()
-        other = Contact(name="Twin", language="en")
-        session.add(other)
-        session.flush()
-        session.add(
-            twin := Endpoint(
-                contact_id=other.id, channel="sms", address=first.address, address_key=first.address_key
-            )
-        )
-        session.flush()
-        consent.record(
-            session, contact_id=other.id, endpoint_id=twin.id, list_id=1, decision=True, method="import"
-        )
-        session.commit()
+    shared(hub, phone(0))
     found = await send(hub, begin(hub, prepare(hub)))
     assert sandbox.sms.total == 2
     assert found.by_reason("skipped").get("duplicate") == 1
@@ -270,6 +269,20 @@ async def test_bad_addresses_are_marked_and_not_used_again(
     assert found.by_reason("failed") == {"bad_address": 1}
     again = await send(hub, begin(hub, statement, again=True))
     assert again.by_reason("skipped") == {"bad_address": 1}
+
+
+async def test_r16_a_bad_address_is_marked_for_all_who_share_it_with_what_the_provider_said(
+    hub: Hub, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    residents(hub, tmp_path, readers(3))
+    shared(hub, phone(1))
+    sandbox.fault("sms", kind="refused", address=phone(1), code=21211)
+    await send(hub, begin(hub, prepare(hub)))
+    with hub.database.reading() as session:
+        both = session.exec(select(Endpoint).where(Endpoint.address == phone(1))).all()
+        others = session.exec(select(Endpoint).where(Endpoint.address != phone(1))).all()
+        assert [(each.state, each.state_reason) for each in both] == [("bad", "provider 21211")] * 2
+        assert {each.state for each in others} == {"usable"}
 
 
 async def test_r5_an_opt_out_the_provider_knows_is_entered_and_never_retried(

@@ -21,7 +21,7 @@ from contacts.lists import BadListName
 from contacts.models import Contact, Endpoint, EndpointState
 from notify import audit, invitations, liaisons, own_data, residents, staff
 from notify.audit import AuditEvent
-from notify.dispatch import ledger, receipts
+from notify.dispatch import consequences, receipts
 from notify.dispatch.models import Delivery, DeliveryState, Dispatch
 from notify.hub import Hub
 from notify.inbound import Inbound
@@ -266,7 +266,7 @@ def test_a_no_to_a_message_from_before_a_merge_is_a_no_of_the_contact_that_stays
     sent(session, gone)
     residents.merge(session, Keeper("root"), kept, gone)
     delivery = session.exec(select(Delivery)).one()
-    ledger.record_opt_out(session, delivery.id or 0, method="complaint", reference="")
+    consequences.record_opt_out(session, delivery.id or 0, method="complaint", reference="")
     assert endpoint_of(session, kept).opted_out
 
 
@@ -291,7 +291,7 @@ def test_a_complaint_that_comes_after_erasure_is_remembered(session: Session) ->
     residents.erase(session, Keeper("root"), number, key=b"k")
     assert not said_no_before(session, b"k", "sms", phone(1))
     delivery = session.exec(select(Delivery)).one()
-    ledger.record_opt_out(session, delivery.id or 0, method="complaint", reference="")
+    consequences.record_opt_out(session, delivery.id or 0, method="complaint", reference="")
     assert said_no_before(session, b"k", "sms", phone(1))
 
 

@@ -14,8 +14,7 @@ from sqlmodel import Session, col
 
 from contacts.columns import now
 from notify.dispatch import report
-from notify.dispatch.ledger import ACCEPTED, TO_GO
-from notify.dispatch.models import Delivery, DeliveryState, Dispatch, DispatchState
+from notify.dispatch.models import ACCEPTED, TO_GO, Delivery, DeliveryState, Dispatch, DispatchState
 from notify.dispatch.report import SAID, Count, Report
 from notify.statements import Revision
 from templates import language_name
