@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from sqlmodel import Session
 from world import ANA, BEN, SPANISH, TARA, approved, hire
 
+from channels.contract import Action
+from contacts.columns import now
 from notify import staff, statements
 from notify.hub import Hub
 from notify.settings import load
@@ -49,10 +51,10 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
 def _translated(session: Session, source: Text, text: Text) -> tuple[Statement, Translation]:
     statement = statements.draft(session, Draft(source, Kind.UPDATE, "en"), staff.find(session, ANA))
     kept = editing.set_by_hand(session, statement, "es", text, staff.find(session, TARA))
-    now = statements.now()
+    moment = now()
     for row in reading.rows(session, statement, kept):  # whatever the checks say of such words
-        row.findings, row.approved_by, row.approved_at = [], 1, now
-    kept.approved_by, kept.approved_at = 1, now
+        row.findings, row.approved_by, row.approved_at = [], 1, moment
+    kept.approved_by, kept.approved_at = 1, moment
     session.flush()
     return statement, kept
 
@@ -120,8 +122,8 @@ def test_a_sentence_that_stands_twice_keeps_each_translation_where_it_was(sessio
 
 def test_a_label_does_not_get_the_translation_of_a_title_that_changed(session: Session) -> None:
     source = Text("Help", "We are here.", "Call us.")
-    source = Text(source.title, source.short, source.body, (statements.Action("Help", "211"),))
-    text = Text("Socorro", "Aquí estamos.", "Llame.", (statements.Action("Ayuda", "211"),))
+    source = Text(source.title, source.short, source.body, (Action("Help", "211"),))
+    text = Text("Socorro", "Aquí estamos.", "Llame.", (Action("Ayuda", "211"),))
     statement, _ = _translated(session, source, text)
     changed = Text("Get help", source.short, source.body, source.actions)
     statements.edit(session, statement, changed, staff.find(session, ANA))
