@@ -22,6 +22,7 @@ from notify.cli import (
     segments,
     sending,
     setup,
+    timetables,
     translations,
     words,
 )
@@ -54,7 +55,7 @@ for name, group in {
     "memory": memory.memory_app,
     "glossary": memory.glossary_app,
     "dispatch": sending.dispatch,
-    "timetable": sending.timetable,
+    "timetable": timetables.timetable,
     "channels": setup.channels_app,
     "audit": words.audit_app,
     "api-key": keys.keys_app,
@@ -147,10 +148,10 @@ def _known() -> tuple[type[Exception], ...]:
     from notify.invitations import NothingToInvite
     from notify.mailbox import NoCase
     from notify.settings import SettingsError
+    from notify.slots import TimetableError
     from notify.staff import StaffError
     from notify.stage import PortTaken
     from notify.statements import StatementError
-    from notify.timetables import TimetableError
     from notify.translation.engine import EngineError
     from notify.translation.exchange import ExchangeError
     from templates.playbook_files import PlaybookError

@@ -23,7 +23,8 @@ from notify.dispatch.models import Batch, Delivery, Dispatch, DispatchState
 from notify.dispatch.plan import DispatchError, Order
 from notify.dispatch.report import SAID, Report
 from notify.hub import Hub
-from notify.timetables import Timetable, TimetableError
+from notify.slots import TimetableError
+from notify.timetables import Timetable
 
 NORTH = "segment:North"
 

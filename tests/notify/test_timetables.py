@@ -1,95 +1,147 @@
-# ruff: noqa: E501 - a table reads best with a row on a line
-"""When dispatches happen: rules, clock changes and slots."""
+"""Timetables over the database: a slot is taken once, missed ones ask a person, a series takes turns."""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from itertools import islice
-from zoneinfo import ZoneInfo
+from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlmodel import SQLModel, select
+from world import ANA, ENGLISH, approved, readers, residents
 
-from notify.timetables import TimetableError, resolve, slots
+from channels.sandbox import Sandbox
+from notify import statements, timetables
+from notify.dispatch.models import Dispatch, DispatchState
+from notify.hub import Hub
+from notify.slots import TimetableError
+from notify.timetables import Occurrence, OccurrenceState, Timetable
 
-CHICAGO = "America/Chicago"
-
-
-def first(rule: str, anchor: str, count: int = 3, zone: str = CHICAGO) -> list[str]:
-    start = datetime.fromisoformat(anchor).replace(tzinfo=ZoneInfo(zone))
-    return [slot.key for slot in islice(slots(rule, zone, start), count)]
-
-
-@pytest.mark.parametrize(
-    ("rule", "anchor", "expected"),
-    [
-        ("cron 0 9 * * 2", "2026-11-22T10:00", ["2026-11-24T09:00", "2026-12-01T09:00", "2026-12-08T09:00"]),
-        # Sunday is 0 in cron, and not Monday.
-        ("cron 0 9 * * 0", "2026-11-22T08:00", ["2026-11-22T09:00", "2026-11-29T09:00", "2026-12-06T09:00"]),
-        ("cron 30 8 1 * *", "2026-11-22T08:00", ["2026-12-01T08:30", "2027-01-01T08:30", "2027-02-01T08:30"]),
-        ("every tuesday at 09:00", "2026-11-24T09:00", ["2026-11-24T09:00", "2026-12-01T09:00", "2026-12-08T09:00"]),
-        ("every tuesday at 09:00", "2026-11-24T09:01", ["2026-12-01T09:00", "2026-12-08T09:00", "2026-12-15T09:00"]),
-        ("every second Tuesday at 09:00", "2026-11-22T10:00", ["2026-11-24T09:00", "2026-12-08T09:00", "2026-12-22T09:00"]),
-        ("every other friday at 17:30", "2026-11-22T10:00", ["2026-11-27T17:30", "2026-12-11T17:30", "2026-12-25T17:30"]),
-        ("second tuesday of the month at 09:00", "2026-11-22T10:00", ["2026-12-08T09:00", "2027-01-12T09:00", "2027-02-09T09:00"]),
-        ("last friday of the month at 9:00", "2026-11-22T10:00", ["2026-11-27T09:00", "2026-12-25T09:00", "2027-01-29T09:00"]),
-        ("every day at 08:00", "2026-11-22T10:00", ["2026-11-23T08:00", "2026-11-24T08:00", "2026-11-25T08:00"]),
-        ("every weekday at 08:00", "2026-11-20T10:00", ["2026-11-23T08:00", "2026-11-24T08:00", "2026-11-25T08:00"]),
-        ("at 2026-12-01T09:00", "2026-11-22T10:00", ["2026-12-01T09:00"]),
-    ],
-)  # fmt: skip
-def test_a_rule_gives_its_slots(rule: str, anchor: str, expected: list[str]) -> None:
-    assert first(rule, anchor) == expected
+TUESDAY = datetime(2026, 12, 1, 17, 0, tzinfo=UTC)  # nine in the morning in Los Angeles
+ZONE = "America/Los_Angeles"
 
 
-@pytest.mark.parametrize(
-    "rule",
-    [
-        "every blursday at 09:00",
-        "whenever",
-        "cron 99 * * * *",
-        "cron",
-        "at noonish",
-        "every tuesday at 25:00",
-    ],
-)
-def test_a_rule_that_is_not_understood_says_how_to_write_one(rule: str) -> None:
-    with pytest.raises(TimetableError, match=r"(?i)write|like"):
-        first(rule, "2026-11-22T10:00")
+def weekly(hub: Hub, **given: object) -> Timetable:
+    asked: dict[str, object] = {
+        "name": "weekly", "rule": "every tuesday at 09:00", "zone": ZONE, "anchor": TUESDAY - timedelta(days=2),
+        "channels": "sms", "actor": ANA,
+    } | given  # fmt: skip
+    with hub.database.session() as session:
+        kept = timetables.add(session, Timetable(**asked), set(hub.channels))
+        session.commit()
+        return kept
 
 
-def test_r37_0130_on_a_fall_back_day_happens_once() -> None:
-    found = list(islice(slots("cron 30 1 * * *", CHICAGO, datetime(2026, 10, 31, 12, tzinfo=UTC)), 3))
-    assert [slot.key for slot in found] == ["2026-11-01T01:30", "2026-11-02T01:30", "2026-11-03T01:30"]
-    assert found[0].moment == datetime(
-        2026, 11, 1, 6, 30, tzinfo=UTC
-    )  # the first of the two, still summer time
+def statement(hub: Hub, source: str = ENGLISH) -> int:
+    with hub.database.session() as session:
+        found = approved(session, source)
+        session.commit()
+        return found.id or 0
 
 
-def test_r37_0230_on_a_spring_day_happens_at_0300() -> None:
-    moment = resolve(datetime(2026, 3, 8, 2, 30), ZoneInfo(CHICAGO))
-    assert moment.astimezone(ZoneInfo(CHICAGO)).replace(tzinfo=None) == datetime(2026, 3, 8, 3, 0)
+def tick(hub: Hub, at: datetime) -> list[Occurrence]:
+    return timetables.tick(hub.database, hub.settings, hub.channels, hub.renderer, at)
 
 
-def test_r37_a_gap_of_half_an_hour_ends_where_it_ends() -> None:
-    # Lord Howe Island moves its clocks by thirty minutes.
-    zone = ZoneInfo("Australia/Lord_Howe")
-    moment = resolve(datetime(2026, 10, 4, 2, 15), zone)
-    assert moment.astimezone(zone).replace(tzinfo=None) == datetime(2026, 10, 4, 2, 30)
+def dispatches(hub: Hub) -> list[Dispatch]:
+    with hub.database.reading() as session:
+        return list(session.exec(select(Dispatch)))
 
 
-@given(
-    st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1)),
-    st.sampled_from(
-        ["America/Chicago", "Europe/London", "Africa/Cairo", "Australia/Lord_Howe", "Asia/Kathmandu"]
-    ),
-)
-def test_every_local_time_has_one_moment_that_shows_it_or_the_end_of_its_gap(
-    local: datetime, zone: str
+async def test_a_due_slot_starts_its_dispatch_and_the_next_is_known(hub: Hub, tmp_path: Path) -> None:
+    residents(hub, tmp_path, readers(2))
+    found = weekly(hub, statement_id=statement(hub))
+    assert found.next_at == TUESDAY
+    assert tick(hub, TUESDAY - timedelta(seconds=1)) == []
+    assert [each.state for each in tick(hub, TUESDAY + timedelta(seconds=1))] == [OccurrenceState.SENT]
+    assert tick(hub, TUESDAY + timedelta(seconds=2)) == []
+    assert [each.state for each in dispatches(hub)] == [DispatchState.SENDING]
+    assert tick(hub, TUESDAY + timedelta(days=7)) != []
+    assert len(dispatches(hub)) == 2  # the same statement again: that is what this timetable says
+
+
+async def test_r36_schedulers_that_wake_together_send_once(hub: Hub, tmp_path: Path) -> None:
+    residents(hub, tmp_path, readers(2))
+    weekly(hub, statement_id=statement(hub))
+    barrier = threading.Barrier(4)
+    taken: list[Occurrence] = []
+
+    def wake() -> None:
+        barrier.wait()
+        taken.extend(tick(hub, TUESDAY))
+
+    threads = [threading.Thread(target=wake) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(taken) == 1
+    assert len(dispatches(hub)) == 1
+
+
+async def test_r36_a_slot_missed_by_more_than_its_grace_asks_a_person(hub: Hub, tmp_path: Path) -> None:
+    residents(hub, tmp_path, readers(2))
+    weekly(hub, statement_id=statement(hub))
+    late = tick(hub, TUESDAY + timedelta(hours=2))
+    assert [each.state for each in late] == [OccurrenceState.MISSED]
+    assert dispatches(hub) == []
+
+
+async def test_of_slots_slept_through_only_the_last_is_sent(hub: Hub, tmp_path: Path) -> None:
+    residents(hub, tmp_path, readers(2))
+    weekly(hub, statement_id=statement(hub))
+    found = tick(hub, TUESDAY + timedelta(days=14, minutes=5))
+    assert [each.state for each in found] == ["missed", "missed", "sent"]
+
+
+async def test_a_series_sends_each_statement_once_and_waits_when_there_is_none(
+    hub: Hub, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    local = local.replace(second=0, microsecond=0)
-    moment = resolve(local, ZoneInfo(zone))
-    shown = moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
-    assert shown == local or local < shown <= local + timedelta(hours=1)
-    assert resolve(local, ZoneInfo(zone)) <= resolve(local + timedelta(hours=2), ZoneInfo(zone))
+    residents(hub, tmp_path, readers(2))
+    weekly(hub, series="news")
+    assert [each.state for each in tick(hub, TUESDAY)] == [OccurrenceState.WAITING]
+    statement(hub, ENGLISH.replace("kind: update", "kind: update\nseries: news"))
+    assert [each.state for each in tick(hub, TUESDAY + timedelta(days=7))] == [OccurrenceState.SENT]
+    assert [each.state for each in tick(hub, TUESDAY + timedelta(days=14))] == [OccurrenceState.WAITING]
+
+
+async def test_a_statement_that_is_not_approved_any_more_waits_for_a_person(hub: Hub, tmp_path: Path) -> None:
+    residents(hub, tmp_path, readers(2))
+    number = statement(hub)
+    weekly(hub, statement_id=number)
+    with hub.database.session() as session:
+        statements.withdraw(session, statements.find(session, number), ANA)
+        session.commit()
+    (found,) = tick(hub, TUESDAY)
+    assert found.state == OccurrenceState.WAITING
+    assert "withdrawn" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"rule": "whenever", "series": "news"}, "not understood"),
+        ({"rule": "at 2020-01-01T09:00", "series": "news"}, "no time ahead"),
+        ({}, "--statement ID or --series"),
+        ({"series": "news", "channels": "pigeon"}, "off or unknown"),
+        ({"series": "news", "channels": ""}, "off or unknown"),
+    ],
+)
+def test_a_timetable_that_makes_no_sense_is_refused(hub: Hub, given: dict[str, object], told: str) -> None:
+    with pytest.raises(TimetableError, match=told):
+        weekly(hub, **given)
+
+
+def test_two_timetables_cannot_share_a_name(hub: Hub) -> None:
+    weekly(hub, series="news")
+    with pytest.raises(TimetableError, match="already"):
+        weekly(hub, series="news")
+
+
+def test_the_tables_are_what_the_migrations_make(make_hub: Callable[..., Hub]) -> None:
+    hub = make_hub()
+    with hub.database.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), SQLModel.metadata) == []
