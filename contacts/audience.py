@@ -28,7 +28,7 @@ from contacts.conditions import (
     left_out_people,
     matches,
 )
-from contacts.filters import Tree
+from contacts.filter_trees import Tree
 from contacts.models import Contact, Endpoint, EndpointState
 
 SAMPLE = 97  # one contact in so many is looked at to tell how wide an audience is

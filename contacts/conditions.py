@@ -15,7 +15,7 @@ from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import col
 
-from contacts.filters import All, Dated, Either, Is, Not, Tree
+from contacts.filter_trees import All, Dated, Either, Is, Not, Tree
 from contacts.models import (
     Basis,
     ConsentEvent,

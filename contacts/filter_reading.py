@@ -1,4 +1,4 @@
-"""Reading a filter: from words to the tree of `contacts.filters`, with errors that point at the place."""
+"""Reading a filter: from words to the tree of `contacts.filter_trees`, with errors that point at the place."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from lark import Lark, Token, Transformer, v_args
 from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedToken, VisitError
 
-from contacts.filters import (
+from contacts.filter_trees import (
     DATES,
     DEEPEST,
     MOST_NOTS,

@@ -15,7 +15,7 @@ from contacts import filters, lists
 from contacts.audience import Audience, belongs, writable
 from contacts.columns import now
 from contacts.conditions import People
-from contacts.filters import FilterError, Is, Tree
+from contacts.filter_trees import FilterError, Is, Tree, did_you_mean, terms
 from contacts.models import Contact, ContactList, Endpoint, Segment
 
 LONGEST_NAME = 100  # characters
@@ -175,7 +175,7 @@ def doubts(session: Session, expression: str) -> list[str]:
         FilterError: as `looked_up` does.
     """
     asked: dict[str, set[str]] = {"area": set(), "group": set()}
-    for term, _ in filters.terms(looked_up(session, expression)):
+    for term, _ in terms(looked_up(session, expression)):
         if isinstance(term, Is) and term.field in asked:
             asked[term.field] |= {str(value) for value in term.values}
     there = {
@@ -183,7 +183,7 @@ def doubts(session: Session, expression: str) -> list[str]:
         "group": _groups(session) if asked["group"] else [],
     }
     return [
-        f"Nobody is in the {field} {value!r}. {filters.did_you_mean(value, there[field], f'{field}s')}"
+        f"Nobody is in the {field} {value!r}. {did_you_mean(value, there[field], f'{field}s')}"
         for field, values in asked.items()
         for value in sorted(values)
         if value.casefold() not in {each.casefold() for each in there[field]}

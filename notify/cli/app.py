@@ -133,7 +133,7 @@ def _known() -> tuple[type[Exception], ...]:
     from contacts.addresses import BadAddress
     from contacts.erasure import CannotErase
     from contacts.exporting import CannotExport
-    from contacts.filters import FilterError
+    from contacts.filter_trees import FilterError
     from contacts.importing import ImportFailed
     from contacts.joining import CannotJoin
     from contacts.lists import BadListName, ListInUse, UnknownList

@@ -16,7 +16,7 @@ from channels.contract import Channel, Rendering
 from contacts import audience, filters, lists, segments
 from contacts.audience import Audience
 from contacts.columns import now
-from contacts.filters import FilterError
+from contacts.filter_trees import FilterError
 from contacts.models import Endpoint
 from notify import audit, statements
 from notify.dispatch.models import Batch, BatchState, Delivery, DeliveryState, Dispatch, DispatchState

@@ -17,7 +17,8 @@ from sqlmodel import Session, col
 from contacts import consent, lists, segments
 from contacts.audience import Audience, belongs, candidates, writable
 from contacts.conditions import People, matches
-from contacts.filters import All, Dated, Either, FilterError, Is, Not, Tree, show
+from contacts.filter_trees import All, Dated, Either, FilterError, Is, Not, Tree
+from contacts.filters import show
 from contacts.models import Basis, Contact, Endpoint, ListKind
 from contacts.segments import Count, SegmentError, UnknownSegment
 

@@ -13,7 +13,7 @@ from contacts import lists, registering
 from contacts.addresses import normalise
 from contacts.columns import now
 from contacts.conditions import People, matches
-from contacts.filters import Is
+from contacts.filter_trees import Is
 from contacts.languages import language_tag
 from contacts.models import Contact, Endpoint, EndpointState
 from contacts.registering import AddressKnown

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, ConfigDict, Field
 
-from contacts.filters import LONGEST
+from contacts.filter_trees import LONGEST
 from contacts.segments import LONGEST_NAME
 from notify.web.api.fields import Body, Shape, words
 
