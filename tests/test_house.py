@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,26 @@ def test_arrows_inside_notify_run_one_way() -> None:
             if not same and FLOOR[parts[1]] > FLOOR[room]:
                 wrong.append(f"{path.relative_to(ROOT)} imports {name}")
     assert wrong == []
+
+
+def module_of(name: str) -> Path | None:
+    """The file that is loaded for a dotted name, or for the longest part of it that is a module or a package."""
+    while name:
+        place = ROOT.joinpath(*name.split("."))
+        for file in (place.with_suffix(".py"), place / "__init__.py"):
+            if file.exists():
+                return file
+        name = name.rpartition(".")[0]
+    return None
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    imports: dict[Path, set[Path]] = {}
+    for package in ("channels", "contacts", "notify", "templates"):
+        for path, name in modules(package):
+            if found := module_of(name):
+                imports.setdefault(path, set()).add(found)
+    assert len(list(TopologicalSorter(imports).static_order())) > 200  # raises CycleError, naming the circle
 
 
 def test_every_room_of_notify_has_its_floor() -> None:
