@@ -19,7 +19,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 
 from contacts.columns import Moment, now
 from notify import audit
-from notify.staff import Deed, Staff, StaffError
+from notify.staff import Deed, Staff, StaffError, made_for
 
 LONGEST_NAME = 100  # characters
 
@@ -43,6 +43,13 @@ class Scope(StrEnum):
     SEGMENTS_WRITE = "segments:write"
     IMPORTS_READ = "imports:read"
     IMPORTS_WRITE = "imports:write"
+    TRANSLATIONS_READ = "translations:read"
+    TRANSLATIONS_WRITE = "translations:write"
+
+    @property
+    def deed(self) -> Deed:
+        """What a person has to be allowed to do so that a key may do this for them."""
+        return Deed.TRANSLATE if self.value.startswith("translations:") else Deed.KEEP_LISTS
 
 
 class ApiKeyError(ValueError):
@@ -115,7 +122,8 @@ def add(session: Session, name: str, person: Staff, scopes: Collection[Scope], *
         actor: who makes it, for the audit trail.
 
     Raises:
-        ApiKeyError: no name, no scope, or the person's roles do not let them keep lists.
+        ApiKeyError: no name, or no scope.
+        StaffError: the person's roles do not let them do what a scope is for.
     """
     _check(name, person, scopes)
     prefix, secret = secrets.token_hex(_PREFIX_BYTES), secrets.token_urlsafe(_SECRET_BYTES)
@@ -185,6 +193,11 @@ def use_is_noted(key: ApiKey) -> bool:
     return key.last_used_at is not None and key.last_used_at > now() - _USE_IS_NOTED_EVERY
 
 
+def out_of_reach(person: Staff, scopes: Collection[Scope]) -> list[Scope]:
+    """The scopes that this person's roles do not cover."""
+    return [scope for scope in Scope if scope in scopes and not person.may(scope.deed)]
+
+
 def _check(name: str, person: Staff, scopes: Collection[Scope]) -> None:
     if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
         raise ApiKeyError(
@@ -193,10 +206,10 @@ def _check(name: str, person: Staff, scopes: Collection[Scope]) -> None:
         )
     if not scopes:
         raise ApiKeyError(f"A key without a scope opens nothing. Give some: {', '.join(Scope)}.")
-    if not person.may(Deed.KEEP_LISTS):
+    if lost := out_of_reach(person, scopes):
         raise StaffError(
-            f"{person.email} may not {Deed.KEEP_LISTS}, so no key can for them. "
-            f"Add the role: notify staff add {person.email} --role liaison"
+            f"{person.email} may not {lost[0].deed}, so no key can for them. Leave out {', '.join(lost)}, "
+            f"or add the role: notify staff add {person.email} --role {made_for(lost[0].deed)}"
         )
 
 

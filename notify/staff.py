@@ -162,6 +162,11 @@ def only_one_who_may(session: Session, deed: Deed) -> Staff:
     return first[0]
 
 
+def made_for(deed: Deed) -> Role:
+    """The role to give somebody who has to do this."""
+    return _MADE_FOR[deed]
+
+
 def check_password(person: Staff, password: str) -> None:
     """Ask for the credentials again before something irreversible.
 

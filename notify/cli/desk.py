@@ -172,7 +172,9 @@ class Desk:
                 "Write s, the number of the finding, and why: s 1 The number is in the next sentence"
             )
         person = find(session, self._email)
-        approving.sign_off(session, statement, self._language, self._at, int(number), reason, person)
+        approving.sign_off(
+            session, statement, self._language, self._at, int(number), reason, person, seen=self._seen
+        )
 
     def _back(self, session: Session, statement: Statement, _rest: str) -> None:
         row = self._row(session)

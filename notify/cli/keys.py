@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import datetime
+from getpass import getuser
 from typing import Any
 
 import typer
@@ -11,9 +12,9 @@ from sqlmodel import Session
 
 from notify import apikeys, staff
 from notify.apikeys import ApiKey, Scope
-from notify.cli.acting import actor, hub
+from notify.cli.acting import hub
 from notify.cli.output import AS, JSON, YES, Refused, confirm, good, put_json, say, table
-from notify.staff import Deed, Role, Staff
+from notify.staff import Role, Staff
 
 keys_app = typer.Typer(
     no_args_is_help=True,
@@ -91,13 +92,16 @@ def _answering_for(session: Session, person: Staff, as_: str | None) -> str:
     """Who acts: anybody for themselves, an administrator for all.
 
     Raises:
+        StaffError: somebody was named who is not on the staff.
         Refused: somebody was named who is neither.
     """
-    who = actor(session, as_, Deed.KEEP_LISTS)
     named = as_ or os.environ.get("NOTIFY_AS")
-    if named and who != person.email and not staff.find(session, who).has(Role.ADMINISTRATOR):
-        raise Refused(f"{who} may make and revoke their own keys only. Ask an administrator.")
-    return who
+    if not named:
+        return f"{getuser()} at the command line"
+    who = staff.find(session, named)
+    if who.email != person.email and not who.has(Role.ADMINISTRATOR):
+        raise Refused(f"{who.email} may make and revoke their own keys only. Ask an administrator.")
+    return who.email
 
 
 def _plain(key: ApiKey, person: Staff) -> dict[str, Any]:
@@ -116,7 +120,12 @@ def _plain(key: ApiKey, person: Staff) -> dict[str, Any]:
 def _state(key: ApiKey, person: Staff) -> str:
     if key.revoked_at is not None:
         return "revoked"
-    return "good" if person.may(Deed.KEEP_LISTS) else f"{person.email} may not use it"
+    scopes = [Scope(each) for each in key.scopes.split()]
+    lost = apikeys.out_of_reach(person, scopes)
+    if not lost:
+        return "good"
+    what = "it" if len(lost) == len(scopes) else ", ".join(lost)
+    return f"{person.email} may not use {what}"
 
 
 def _day(moment: datetime | None) -> str:

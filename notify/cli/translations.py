@@ -84,22 +84,31 @@ def translation_machine(
 
     After a change of the statement, only the changed sentences are new. Nothing leaves before a person approves.
     """
-    engine = hub().translator
     made: list[preparing.Work] = []
-    with hub().database.session() as session:
+    with hub().database.reading() as session:
         found = statements.find(session, statement_id)
         person = acting(session, as_, Deed.TRANSLATE)
         wanted = languages or _wanted(session, found)
-        with console.status("Translating …") as status:
-            for language in wanted:
-                status.update(f"Translating to {language} …")
-                made.append(preparing.prepare(session, found, language, engine, person))
-                session.commit()  # others wait for the database no longer than one language takes
+    with console.status("Translating …") as status:
+        for language in wanted:
+            status.update(f"Translating to {language} …")
+            made.append(_prepare(statement_id, language, person))
     if as_json:
         return put_json({work.language: _work(work) for work in made})
     table("Translations", ["language", "result"], [(work.language, _told(work)) for work in made])
     say(f"Work through one: notify translation desk {statement_id} LANGUAGE --as EMAIL")
     return None
+
+
+def _prepare(statement_id: int, language: str, person: Staff) -> preparing.Work:
+    """One language; nobody waits for the database while the machine thinks."""
+    with hub().database.reading() as session:
+        found = statements.find(session, statement_id)
+        machine = preparing.rehearse(session, found, language, hub().translator)
+    with hub().database.session() as session:
+        work = preparing.prepare(session, statements.find(session, statement_id), language, machine, person)
+        session.commit()
+    return work
 
 
 def _wanted(session: Session, found: Statement) -> list[str]:

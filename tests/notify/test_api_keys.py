@@ -113,6 +113,21 @@ def test_a_key_needs_a_scope_and_a_person_who_keeps_lists(session: Session, eva:
         apikeys.add(session, "Form", author, [Scope.LISTS_READ], actor=EVA)
 
 
+@pytest.mark.parametrize("role", Role)
+def test_a_key_has_the_scopes_that_its_persons_roles_cover(session: Session, role: Role) -> None:
+    person = staff.add(session, "new@city.example", [role])
+    lost = set(apikeys.out_of_reach(person, tuple(Scope)))
+    desk = {Scope.TRANSLATIONS_READ, Scope.TRANSLATIONS_WRITE}
+    keepers = {Role.LIAISON, Role.ADMINISTRATOR}
+    assert lost == (desk if role in keepers else set(Scope) - desk)
+    for scope in Scope:
+        if scope in lost:
+            with pytest.raises(StaffError, match=f"Leave out {scope}"):
+                apikeys.add(session, "Program", person, [scope], actor=EVA)
+        else:
+            assert apikeys.add(session, "Program", person, [scope], actor=EVA).key.scopes == scope
+
+
 @pytest.fixture
 def own_log() -> Iterator[None]:
     """The program chooses where its log goes; other tests choose again."""
@@ -170,3 +185,11 @@ def test_keys_on_the_command_line(
     status, _, err = run("api-key", "revoke", "000000000000", "--yes")
     assert status == 1 and "notify api-key list" in err
     assert run("api-key", "add", "Form", "--for", EVA, "--scope", "everything")[0] == 2
+
+    tara = "tara@city.example"
+    assert run("staff", "add", tara, "--role", "translator")[0] == 0
+    desk = ["api-key", "add", "Desk", "--for", tara, "--scope", "translations:read", "--as", tara]
+    assert run(*desk)[0] == 0
+    status, _, err = run(*desk, "--scope", "contacts:read")
+    assert status == 1 and "Leave out contacts:read" in err and "--role liaison" in err
+    assert [key["state"] for key in json.loads(run("api-key", "list", "--json")[1])] == ["revoked", "good"]

@@ -8,10 +8,11 @@ from sqlmodel import Session
 
 from contacts.columns import now
 from notify import audit, statements
-from notify.staff import Staff, StaffError
-from notify.statements import Statement, StatementError, Translation, source_hash
+from notify.staff import Staff
+from notify.statements import Statement, Translation, source_hash
 from notify.translation import memory, sheet
 from notify.translation.desk import findings, reading, rules
+from notify.translation.desk.refusals import NotPossible, NotTheirs, Why
 from notify.translation.facts import Severity
 from notify.translation.models import TranslatedSentence as Row
 
@@ -24,26 +25,36 @@ def sign_off(
     finding: int,
     reason: str,
     person: Staff,
+    *,
+    seen: str | None = None,
 ) -> Row:
     """A person answers by name for a finding of one sentence.
 
     Args:
+        session: an open session that may write.
+        statement: what is translated.
+        language: BCP 47.
+        number: of the sentence, from 1.
         finding: its number among the sentence's findings, from 1.
         reason: why it is right as it is.
+        person: who answers for it.
+        seen: the sentence as they read it; None does not ask.
 
     Raises:
-        StaffError: the person may not translate, or does not read the language.
-        StatementError: there is no such finding, or no reason.
+        NotTheirs: the person may not translate, or does not read the language.
+        NotPossible: there is no such finding, no reason, or the sentence has changed meanwhile.
     """
     translation = reading.existing(session, statement, language)
     rules.require_reader(person, translation.language)
     row = reading.sentence(reading.rows(session, statement, translation), number)
+    rules.refuse_unseen([row], {number: seen} if seen is not None else {})
     if not 1 <= finding <= len(row.findings):
-        raise StatementError(
-            f"Sentence {number} has {len(row.findings)} findings; there is no number {finding}."
+        raise NotPossible(
+            Why.NO_FINDING,
+            f"Sentence {number} has {len(row.findings)} findings; there is no number {finding}.",
         )
     if len(reason.strip()) < 3:
-        raise StatementError("Say why the sentence is right as it is: --reason TEXT")
+        raise NotPossible(Why.NO_REASON, "Say why the sentence is right as it is: --reason TEXT")
     about = row.findings[finding - 1]
     signature = {
         "kind": about["kind"],
@@ -83,8 +94,8 @@ def approve(
         seen: by number, the sentences as the person read them; None does not ask.
 
     Raises:
-        StaffError: the person may not review translations, does not read the language, or edited a sentence last.
-        StatementError: there is none, it is stale, a sentence is empty or changed meanwhile, or a finding blocks it.
+        NotTheirs: the person may not review translations, does not read the language, or edited a sentence last.
+        NotPossible: there is none, it is stale, a sentence is empty or changed meanwhile, or a finding blocks it.
     """
     translation = reading.existing(session, statement, language)
     rules.require_reader(reviewer, translation.language)
@@ -105,8 +116,9 @@ def approve(
 def _refuse_own(waiting: Sequence[Row], reviewer: Staff, *, two_people: bool) -> None:
     own = [str(row.number) for row in waiting if row.editor_id == reviewer.id]
     if two_people and own:
-        raise StaffError(
-            f"{reviewer.email} was the last to edit sentence {', '.join(own)}. Somebody else has to approve."
+        raise NotTheirs(
+            Why.OWN_EDIT,
+            f"{reviewer.email} was the last to edit sentence {', '.join(own)}. Somebody else has to approve.",
         )
 
 
@@ -120,7 +132,7 @@ def _refuse_faulty(chosen: Sequence[Row]) -> None:
                     "notify translation sign-off"
                 )
     if problems:
-        raise StatementError(*problems)
+        raise NotPossible(Why.BLOCKED, *problems)
 
 
 def _approve_row(
@@ -140,7 +152,7 @@ def _approve_whole(session: Session, statement: Statement, translation: Translat
     if problems := [
         each["message"] for each in translation.findings_list if each["severity"] == Severity.BLOCKING
     ]:
-        raise StatementError(*problems)
+        raise NotPossible(Why.BLOCKED, *problems)
     translation.approved_by, translation.approved_at = reviewer.id, now()
     session.add(translation)
     session.flush()

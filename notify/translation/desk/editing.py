@@ -10,6 +10,7 @@ from notify.staff import Staff
 from notify.statements import Origin, Statement, StatementError, Text, Translation, check_text
 from notify.translation import glossary, sheet
 from notify.translation.desk import findings, keeping, reading, rules
+from notify.translation.desk.refusals import NotPossible, Why
 from notify.translation.models import TranslatedSentence as Row
 
 
@@ -19,7 +20,7 @@ def set_by_hand(
     """Keep a person's translation of the whole; it has to be approved before it leaves.
 
     Raises:
-        StaffError: the person may not translate.
+        NotTheirs: the person may not translate.
         StatementError: the language is the source's or no language, or the text does not fit.
     """
     rules.require_translator(editor)
@@ -57,8 +58,8 @@ def edit(
         seen: what stood there when they began, so that nobody's words are lost unseen; None does not ask.
 
     Raises:
-        StaffError: the person may not translate.
-        StatementError: there is no such translation or sentence, it is stale, changed meanwhile, or empty.
+        NotTheirs: the person may not translate.
+        NotPossible: there is no such translation or sentence, it is stale, changed meanwhile, or empty.
     """
     rules.require_translator(editor)
     translation = reading.existing(session, statement, language)
@@ -68,7 +69,7 @@ def edit(
     rules.refuse_unseen([row], {number: seen} if seen is not None else {})
     words = sheet.tidied(row, text)
     if not words:
-        raise StatementError(f"Sentence {number} is empty. Write it.")
+        raise NotPossible(Why.EMPTY, f"Sentence {number} is empty. Write it.")
     _write(row, words, editor)
     findings.examine(
         row,

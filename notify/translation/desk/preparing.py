@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlmodel import Session
@@ -14,6 +15,7 @@ from notify.translation.desk import findings, keeping, reading, rules
 from notify.translation.engine import Engine, EngineError
 from notify.translation.machine import draft_units
 from notify.translation.models import TranslatedSentence as Row
+from notify.translation.rehearsed import Rehearsed
 from notify.translation.segmenting import Unit, understood
 
 
@@ -48,8 +50,8 @@ def prepare(
         actor: who asks for it.
 
     Raises:
-        StaffError: the person may not translate.
-        StatementError: the language is the source's, or no language.
+        NotTheirs: the person may not translate.
+        NotPossible: the language is the source's, or no language.
     """
     rules.require_translator(actor)
     translation = reading.there_or_new(session, statement, language)
@@ -64,6 +66,45 @@ def prepare(
     to_write = sum(not row.text for row in new)
     keeping.keep(session, statement, translation, new, actor)
     return Work(translation.language, len(new), carried, remembered, len(empty) - to_write, to_write, problem)
+
+
+def rehearse(session: Session, statement: Statement, language: str, engine: Engine) -> Rehearsed:
+    """Let the machine draft what `prepare` will ask it for, so that nobody waits for the database meanwhile.
+
+    Args:
+        session: an open session; nothing is written.
+        statement: to be translated.
+        language: BCP 47.
+        engine: the machine. It may block for seconds.
+
+    Returns:
+        The machine, for `prepare`: it answers at once. Where it failed, `prepare` says why.
+
+    Raises:
+        NotPossible: it is no language.
+    """
+    machine = Rehearsed(engine)
+    translation = reading.find(session, statement, language)
+    old = reading.shown(session, statement, translation) if translation else []
+    new = sheet.blank(reading.segmented(session, statement), old)
+    sheet.carry_over(new, old)
+    target = translation.language if translation else reading.tag(language)
+    empty = [row for row in new if not row.text]
+    known = memory.exact(session, statement.source_language, target, [row.source for row in empty])
+    terms = glossary.load(session, statement.source_language, target)
+    with suppress(EngineError):  # remembered
+        draft_units(
+            machine,
+            _units(row for row in empty if row.source not in known),
+            statement.source_language,
+            target,
+            terms.keep,
+        )
+    return machine
+
+
+def _units(found: Iterable[Row]) -> list[Unit]:
+    return [Unit(row.place, understood(row.place, row.source)) for row in found]
 
 
 def _remember(session: Session, statement: Statement, language: str, empty: Sequence[Row]) -> int:
@@ -86,11 +127,10 @@ def _draft(
 ) -> str:
     """Let the machine fill rows; returns why it did not."""
     terms = glossary.load(session, statement.source_language, translation.language)
-    units = [Unit(row.place, understood(row.place, row.source)) for row in empty]
     try:
         drafts = draft_units(
             engine,
-            units,
+            _units(empty),
             statement.source_language,
             translation.language,
             terms.keep,

@@ -8,10 +8,11 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from notify import statements
-from notify.statements import Origin, Revision, Statement, StatementError, Text, Translation, source_hash
+from notify.statements import Origin, Revision, Statement, Text, Translation, source_hash
 from notify.translation import glossary, sheet
 from notify.translation.codes import standard
 from notify.translation.desk import findings
+from notify.translation.desk.refusals import NotPossible, Why
 from notify.translation.engine import Engine
 from notify.translation.models import TranslatedSentence as Row
 from notify.translation.segmenting import Segmented, segment
@@ -19,22 +20,24 @@ from notify.translation.segmenting import Segmented, segment
 
 def list_all(session: Session, statement: Statement) -> list[dict[str, Any]]:
     """Every translation of a statement: language, origin, whether it is approved or stale, its findings."""
-    made_from = source_hash(statements.source(session, statement).text())
-    return [
-        {
-            "language": each.language,
-            "origin": each.origin,
-            "engine": each.engine,
-            "approved": each.approved_at is not None,
-            "stale": each.source_hash != made_from,
-            "title": each.title,
-            "sentences": len(found := shown(session, statement, each)),
-            "sentences_approved": sum(row.approved_at is not None for row in found),
-            "findings": [finding for row in found for finding in findings.open_findings(row)]
-            + each.findings_list,
-        }
-        for each in statements.translations(session, statement)
-    ]
+    return [summary(session, statement, each) for each in statements.translations(session, statement)]
+
+
+def summary(session: Session, statement: Statement, translation: Translation) -> dict[str, Any]:
+    """One translation as `list_all` shows it."""
+    found = shown(session, statement, translation)
+    return {
+        "language": translation.language,
+        "origin": translation.origin,
+        "engine": translation.engine,
+        "approved": translation.approved_at is not None,
+        "stale": is_stale(session, statement, translation),
+        "title": translation.title,
+        "sentences": len(found),
+        "sentences_approved": sum(row.approved_at is not None for row in found),
+        "findings": [finding for row in found for finding in findings.open_findings(row)]
+        + translation.findings_list,
+    }
 
 
 def rows(session: Session, statement: Statement, translation: Translation) -> list[Row]:
@@ -59,25 +62,37 @@ def sentence(found: Sequence[Row], number: int) -> Row:
     """The sentence with this number.
 
     Raises:
-        StatementError: there is none.
+        NotPossible: there is none.
     """
     for row in found:
         if row.number == number:
             return row
-    raise StatementError(f"There is no sentence {number}; they go from 1 to {len(found)}.")
+    raise NotPossible(Why.NO_SENTENCE, f"There is no sentence {number}; they go from 1 to {len(found)}.")
+
+
+def find(session: Session, statement: Statement, language: str) -> Translation | None:
+    """The translation to a language for somebody who only looks, if there is one.
+
+    Raises:
+        NotPossible: it is no language.
+    """
+    wanted = tag(language)
+    there = (each for each in statements.translations(session, statement) if each.language == wanted)
+    return next(there, None)
 
 
 def existing(session: Session, statement: Statement, language: str) -> Translation:
     """The translation to a language, for somebody who will change it; see `there_or_new`.
 
     Raises:
-        StatementError: there is none yet; or the language is the source's, or no language.
+        NotPossible: there is none yet; or the language is the source's, or no language.
     """
     translation = there_or_new(session, statement, language)
     if translation.id is None:
-        raise StatementError(
+        raise NotPossible(
+            Why.NO_TRANSLATION,
             f"{statement.reference} has no {translation.language} translation yet. Set one: "
-            f"notify translation set {statement.id} {translation.language} FILE"
+            f"notify translation set {statement.id} {translation.language} FILE",
         )
     return translation
 
@@ -89,19 +104,20 @@ def there_or_new(session: Session, statement: Statement, language: str) -> Trans
     a moment before. SQLite's writing sessions wait for each other anyway.
 
     Raises:
-        StatementError: the language is the source's, or no language.
+        NotPossible: the language is the source's, or no language.
     """
-    tag = _tag(language)
     session.refresh(statement, with_for_update=True)
-    if tag == statement.source_language:
-        raise StatementError(f"{tag} is the language of the source. Edit the statement instead.")
-    for each in statements.translations(session, statement):
-        if each.language == tag:
-            session.refresh(each)
-            return each
+    if found := find(session, statement, language):
+        session.refresh(found)
+        return found
+    wanted = tag(language)
+    if wanted == statement.source_language:
+        raise NotPossible(
+            Why.LANGUAGE, f"{wanted} is the language of the source. Edit the statement instead."
+        )
     return Translation(
         statement_id=statement.id or 0,
-        language=tag,
+        language=wanted,
         origin=Origin.HUMAN,
         source_hash="",
         title="",
@@ -143,14 +159,21 @@ def back(engine: Engine, statement: Statement, language: str, found: Sequence[Ro
     return [each.text for each in engine.translate(words, language, statement.source_language)]
 
 
-def _tag(language: str) -> str:
+def tag(language: str) -> str:
+    """A language that people read, as BCP 47 writes it.
+
+    Raises:
+        NotPossible: it is none.
+    """
     try:
-        tag = standard(language)
+        known = standard(language)
     except ValueError as error:
-        raise StatementError(str(error)) from None
-    if statements.is_stand_in(tag):
-        raise StatementError(f"{tag} is no language that people read. Write one like en, es-MX or zh-Hant.")
-    return tag
+        raise NotPossible(Why.LANGUAGE, str(error)) from None
+    if statements.is_stand_in(known):
+        raise NotPossible(
+            Why.LANGUAGE, f"{known} is no language that people read. Write one like en, es-MX or zh-Hant."
+        )
+    return known
 
 
 def _aligned(session: Session, statement: Statement, translation: Translation) -> list[Row]:

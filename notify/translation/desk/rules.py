@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from sqlmodel import Session
 
-from notify.staff import Deed, Staff, StaffError
-from notify.statements import Statement, StatementError, Translation
+from notify.staff import Deed, Staff
+from notify.statements import Statement, Translation
 from notify.translation.codes import best_match
 from notify.translation.desk import reading
+from notify.translation.desk.refusals import NotPossible, NotTheirs, Why
 from notify.translation.models import TranslatedSentence as Row
 
 
@@ -17,24 +18,25 @@ def require_translator(person: Staff) -> None:
     """Make sure that somebody may work on translations.
 
     Raises:
-        StaffError: they may not.
+        NotTheirs: they may not.
     """
     if not person.may(Deed.TRANSLATE):
-        raise StaffError(f"{person.email} may not {Deed.TRANSLATE}: this needs the role translator.")
+        raise NotTheirs(Why.ROLE, f"{person.email} may not {Deed.TRANSLATE}: this needs the role translator.")
 
 
 def require_reader(person: Staff, language: str) -> None:
     """Make sure that somebody may answer for words in a language; nobody has said of a person with none.
 
     Raises:
-        StaffError: they may not translate, or do not read it.
+        NotTheirs: they may not translate, or do not read it.
     """
     require_translator(person)
     known = person.languages.split()
     if known and best_match(language, known) is None:
-        raise StaffError(
+        raise NotTheirs(
+            Why.NOT_READ,
             f"{person.email} reads {', '.join(known)}, not {language}: somebody who reads it has to approve. "
-            "If that is not so: notify staff add EMAIL --role translator --reads LANGUAGE"
+            "If that is not so: notify staff add EMAIL --role translator --reads LANGUAGE",
         )
 
 
@@ -42,12 +44,13 @@ def refuse_stale(session: Session, statement: Statement, translation: Translatio
     """Make sure that a translation is of the present source.
 
     Raises:
-        StatementError: it is of an earlier one.
+        NotPossible: it is of an earlier one.
     """
     if reading.is_stale(session, statement, translation):
-        raise StatementError(
+        raise NotPossible(
+            Why.STALE,
             f"The {translation.language} translation is of an earlier text. See what has changed: "
-            f"notify translation machine {statement.id} {translation.language}"
+            f"notify translation machine {statement.id} {translation.language}",
         )
 
 
@@ -59,10 +62,11 @@ def refuse_unseen(chosen: Sequence[Row], seen: Mapping[int, str]) -> None:
         seen: what stood there, by number; of a sentence that is left out nothing is asked.
 
     Raises:
-        StatementError: somebody else has changed one.
+        NotPossible: somebody else has changed one.
     """
     changed = [str(row.number) for row in chosen if seen.get(row.number, row.text) != row.text]
     if changed:
-        raise StatementError(
-            f"Somebody else has changed sentence {', '.join(changed)} meanwhile. Look at it again."
+        raise NotPossible(
+            Why.CHANGED,
+            f"Somebody else has changed sentence {', '.join(changed)} meanwhile. Look at it again.",
         )

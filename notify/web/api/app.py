@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import notify
 from notify.hub import Hub
-from notify.web.api import consents, contacts, imports, lists, problems, segments
+from notify.web.api import consents, contacts, imports, lists, problems, segments, translations
 from notify.web.api.door import SCHEME, Door, Doorkeeper
 from notify.web.api.problems import Problem, ProblemDocument, not_there
 from notify.web.api.routing import MAKES, Routes
@@ -35,9 +35,10 @@ _PARTS: dict[str, _Part] = {
     "lists": lists,
     "segments": segments,
     "imports": imports,
+    "translations": translations,
 }
 _DESCRIPTION = """\
-Contacts, consent, lists, segments and imports of one city's hub, for its programs.
+Contacts, consent, lists, segments, imports and translations of one city's hub, for its programs.
 
 - A key is sent with each request: `Authorization: Bearer notify_…`. It is made with `notify api-key add`, has
   scopes, and may do no more than the member of staff it acts for. Whatever that person may not see is not found.
@@ -56,9 +57,9 @@ class Interface(FastAPI):
     def __init__(self, hub: Hub) -> None:
         base = f"{hub.settings.public_url}{BASE}"
         super().__init__(
-            title="Notify", summary="Contacts, consent, lists, segments and imports.", description=_DESCRIPTION,
-            version=notify.__version__, openapi_url="/openapi.json", docs_url=None, redoc_url=None,
-            redirect_slashes=False, servers=[{"url": base}], root_path_in_servers=False,
+            title="Notify", summary="Contacts, consent, lists, segments, imports and translations.",
+            description=_DESCRIPTION, version=notify.__version__, openapi_url="/openapi.json", docs_url=None,
+            redoc_url=None, redirect_slashes=False, servers=[{"url": base}], root_path_in_servers=False,
         )  # fmt: skip
         self.router.route_class = Door
         self.state.doorkeeper = Doorkeeper(hub)

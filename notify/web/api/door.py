@@ -14,7 +14,6 @@ from starlette.types import Message
 from notify import apikeys
 from notify.apikeys import Admitted, NotAdmitted, Scope
 from notify.hub import Hub
-from notify.staff import Deed
 from notify.web.api.calls import Call, Pending, fingerprint
 from notify.web.api.paging import Cursors
 from notify.web.api.problems import Problem
@@ -64,10 +63,8 @@ class Doorkeeper:
             raise _too_often(wait)
         if not admitted.has(scope):
             raise _out_of_scope(scope)
-        if not admitted.person.may(Deed.KEEP_LISTS):
-            raise Problem(
-                403, "role", "The person this key acts for may not keep contacts and lists any more."
-            )
+        if not admitted.person.may(scope.deed):
+            raise Problem(403, "role", f"The person this key acts for may not {scope.deed} any more.")
         return admitted
 
     def call(self, admitted: Admitted, repetition: str, printed: str) -> Call:

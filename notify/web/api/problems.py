@@ -133,7 +133,9 @@ def components(statuses: Iterable[int]) -> dict[str, dict[str, Any]]:
 def _component(status: int) -> dict[str, Any]:
     schema = {"$ref": "#/components/schemas/Problem"}
     found: dict[str, Any] = {"description": _title(status), "content": {MEDIA_TYPE: {"schema": schema}}}
-    header = {401: "WWW-Authenticate", 403: "WWW-Authenticate", 429: "Retry-After"}.get(status)
+    header = {401: "WWW-Authenticate", 403: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}.get(
+        status
+    )
     if header:
         found["headers"] = {header: {"schema": {"type": "string"}}}
     return found

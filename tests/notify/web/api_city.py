@@ -29,15 +29,18 @@ class Office:
 
     town: Town
 
-    def hire(self, email: str, role: Role = Role.LIAISON) -> None:
+    def hire(self, email: str, *roles: Role, reads: Collection[str] = ()) -> None:
         with self.town.session() as session:
-            staff.add(session, email, [role])
+            staff.add(session, email, list(roles or [Role.LIAISON]), reads=reads)
             session.commit()
 
-    def key(self, email: str, scopes: Collection[Scope] = tuple(Scope)) -> str:
-        """A new key that acts for somebody."""
+    def key(self, email: str, scopes: Collection[Scope] | None = None) -> str:
+        """A new key that acts for somebody; with every scope that their roles cover, if none is given."""
         with self.town.session() as session:
-            made = apikeys.add(session, "A program", staff.find(session, email), scopes, actor=email)
+            person = staff.find(session, email)
+            lost = apikeys.out_of_reach(person, tuple(Scope))
+            given = [scope for scope in Scope if scope not in lost] if scopes is None else scopes
+            made = apikeys.add(session, "A program", person, given, actor=email)
             session.commit()
         return made.secret
 

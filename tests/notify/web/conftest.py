@@ -40,11 +40,11 @@ def office(town: Town) -> Office:
 
 @pytest.fixture
 def ada(web: httpx.AsyncClient, office: Office) -> Program:
-    """A program of the administrator's, with every scope."""
+    """A program of the administrator's, with every scope that they may have."""
     return Program(web, office.key(ADA))
 
 
 @pytest.fixture
 def eva(web: httpx.AsyncClient, office: Office) -> Program:
-    """A program of a liaison's, with every scope."""
+    """A program of a liaison's, with every scope that they may have."""
     return Program(web, office.key(EVA))
