@@ -38,8 +38,9 @@ from channels.contract import (
 from channels.pacing import Pacer, fan_out
 from channels.telegram import callbacks, checks, commands, polling
 from channels.telegram.codes import is_entity_trouble, meaning
-from channels.telegram.composing import Entity, Formatted, compose
+from channels.telegram.composing import compose
 from channels.telegram.conversing import Conversing
+from channels.telegram.entities import Entity, Formatted
 from channels.telegram.http import ApiRefusal, NeverSent, NoAnswer, telegram_bot
 from channels.telegram.settings import TelegramSettings, Updates
 from channels.telegram.turns import GROUP_PAUSE

@@ -35,7 +35,7 @@ from telegram.request import HTTPXRequest
 
 from channels.contract import ApprovedText, Batch, City, Message, Verdict
 from channels.telegram import TelegramChannel
-from channels.telegram.composing import Formatted
+from channels.telegram.entities import Formatted
 
 FLOOR = 5.0  # times the default class with 64 tasks
 LATENCY = 0.06  # seconds

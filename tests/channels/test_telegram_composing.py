@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channels.contract import Action, ApprovedText, CannotCompose, City
-from channels.telegram.composing import LONGEST, Entity, Formatted, blocks, compose, split, units
+from channels.telegram.composing import blocks, compose
+from channels.telegram.entities import Entity, Formatted, units
+from channels.telegram.splitting import LONGEST, split
 
 CITY = City("Riverton", public_url="https://city.example", phone="+1 555 010 0100")
 HOSTILE = '😀 <b>x</b> {{ 7 }} #read("/etc/passwd") &amp; [a](javascript:alert(1)) e\u0301 ‏اتصل 555-0100 الآن'

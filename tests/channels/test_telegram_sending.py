@@ -16,7 +16,7 @@ from channels.contract import ApprovedText, Batch, City, Level, Message, Outcome
 from channels.sandbox import Sandbox
 from channels.telegram import TelegramChannel, TelegramSettings
 from channels.telegram.codes import BAD_ADDRESS, OPTED_OUT, meaning
-from channels.telegram.composing import Entity, Formatted
+from channels.telegram.entities import Entity, Formatted
 
 CITY = City("Riverton", public_url="https://city.example", phone="+1 555 010 0100")
 
