@@ -25,6 +25,7 @@ from notify.web.api.translation_shapes import (
     MemoryShape,
     NearShape,
     NewSignOff,
+    SentenceApproval,
     SentenceEdit,
     SentenceShape,
     TriedWords,
@@ -52,6 +53,10 @@ def add_routes(routes: Routes, one: str) -> None:
     )  # fmt: skip
     routes.add(
         "POST", f"{one}/sign-offs", sign_finding_off, scope=write, gives=SentenceShape,
+        refuses=[404, 412], repeatable=True, headers=["ETag"],
+    )  # fmt: skip
+    routes.add(
+        "POST", f"{one}/approvals", approve_sentence, scope=write, gives=SentenceShape,
         refuses=[404, 412], repeatable=True, headers=["ETag"],
     )  # fmt: skip
     routes.add("GET", f"{one}/memory", find_in_memory, scope=read, gives=MemoryShape, refuses=[404, 422])
@@ -112,6 +117,34 @@ def sign_finding_off(
                 seen=wanted.seen,
             )  # fmt: skip
         return one_sentence(session, row, by_key(statement_id, translation.language, "sign_off", [number]))
+
+    return call.write(do)
+
+
+def approve_sentence(
+    call: Caller,
+    statement_id: PathId,
+    language: LanguageTag,
+    number: PathId,
+    read: SentenceApproval,
+    match: IfMatch = "",
+) -> Response:
+    """Approve a sentence that the key's person has read beside its source; with the last one, the whole.
+
+    If-Match takes the ETag of the sentence.
+    """
+
+    def do(session: Session) -> Answer:
+        statement = statement_there(session, statement_id)
+        with at_the_desk():
+            translation = _unchanged(session, statement, language, number, match)
+            approving.approve(
+                session, statement, language, call.person, numbers=[number],
+                two_people=call.hub.settings.translation.two_people,
+                seen={number: read.seen} if read.seen is not None else None,
+            )  # fmt: skip
+        row = reading.sentence(reading.rows(session, statement, translation), number)
+        return one_sentence(session, row, by_key(statement_id, translation.language, "approve", [number]))
 
     return call.write(do)
 

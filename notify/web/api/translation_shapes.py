@@ -216,23 +216,22 @@ class NewSignOff(Body):
     )
 
 
-class ReadSentence(Body):
-    """A sentence that the person has read beside its source."""
+class SentenceApproval(Body):
+    """The key's person has read the sentence beside its source, and answers for it."""
 
-    number: Id = Field(examples=[1])
     seen: SeenWords = None
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"seen": "Ustedes no están solos."}]})
 
 
 class NewApproval(Body):
-    """What the key's person has read and answers for."""
+    """What the key's person has read beside its source, and answers for."""
 
-    sentences: Annotated[list[ReadSentence], Field(min_length=1, max_length=MOST_SENTENCES)] | None = Field(
-        default=None, description="Only these; null: all of them."
+    sentences: Annotated[list[Id], Field(min_length=1, max_length=MOST_SENTENCES)] | None = Field(
+        default=None, description="The numbers of these only; null: all of them.", examples=[[1, 2]]
     )
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"sentences": [{"number": 1, "seen": "Ustedes no están solos."}]}]}
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [{"sentences": [1, 2]}]})
 
 
 class NearShape(Shape):

@@ -135,8 +135,6 @@ def approve_translation(
 
     If-Match takes the ETag of the translation.
     """
-    numbers = {each.number for each in read.sentences} if read.sentences is not None else None
-    seen = {each.number: each.seen for each in read.sentences or () if each.seen is not None}
 
     def do(session: Session) -> Answer:
         statement = statement_there(session, statement_id)
@@ -144,10 +142,10 @@ def approve_translation(
             translation = reading.existing(session, statement, language)
             check_match(match, whole(session, statement, translation))
             approving.approve(
-                session, statement, language, call.person, numbers=numbers,
-                two_people=call.hub.settings.translation.two_people, seen=seen,
+                session, statement, language, call.person, numbers=read.sentences,
+                two_people=call.hub.settings.translation.two_people,
             )  # fmt: skip
-        trace = sentences.by_key(statement_id, translation.language, "approve", sorted(numbers or ()))
+        trace = sentences.by_key(statement_id, translation.language, "approve", read.sentences or ())
         return Answer(summarized(session, statement, translation), trace=trace)
 
     return call.write(do)

@@ -88,7 +88,7 @@ async def sentences(program: Program, address: str) -> list[dict[str, Any]]:
 
 
 async def approve(program: Program, address: str, *numbers: int, **headers: str) -> httpx.Response:
-    body = {"sentences": [{"number": number} for number in numbers]} if numbers else {}
+    body = {"sentences": numbers} if numbers else {}
     return await program.post(f"{address}/approvals", body, **headers)
 
 
@@ -124,6 +124,11 @@ async def test_from_the_draft_to_a_statement_that_is_ready(
         (TARA, "The number stands above.")
     ]
 
+    tag = (await tara.get(f"{address}/sentences/6")).headers["etag"]
+    read = {"seen": wrong["text"]}
+    one = await tara.post(f"{address}/sentences/6/approvals", read, if_match=tag)
+    assert one.json()["approved_by"] == TARA
+    assert one.headers["etag"] == (await tara.get(f"{address}/sentences/6")).headers["etag"] != tag
     some = (await approve(tara, address, 1, 6)).json()
     assert (some["approved"], some["sentences_approved"]) == (False, 2)
     done = (await approve(tara, address)).json()
@@ -138,7 +143,7 @@ async def test_from_the_draft_to_a_statement_that_is_ready(
         session.commit()
         assert statements.require_approved(session, vigil)["es"].body.count("Si necesita ayuda, llame.") == 1
     deeds = [event.detail for event in office.trail("translation.by_key")]
-    assert len(deeds) == 5 and all('"key"' in each for each in deeds)
+    assert len(deeds) == 6 and all('"key"' in each for each in deeds)
 
     # Whatever changes after that has to be approved again.
     assert (await tara.ask("PUT", f"{address}/sentences/6", {"text": CALL})).status_code == 200
@@ -193,8 +198,8 @@ async def test_nobodys_words_are_lost_unseen(tara: Program, office: Office, vigi
     refused(await ana.ask("PUT", sentence, edit | {"seen": seen}), 409, "changed_since")
     refused(await ana.post(f"{sentence}/sign-offs", why, if_match=tag), 412, "changed_since")
     refused(await ana.post(f"{sentence}/sign-offs", why | {"seen": seen}), 409, "changed_since")
-    approval = {"sentences": [{"number": 1, "seen": seen}]}
-    refused(await ana.post(f"{spanish}/approvals", approval), 409, "changed_since")
+    refused(await ana.post(f"{sentence}/approvals", {"seen": seen}), 409, "changed_since")
+    refused(await ana.post(f"{sentence}/approvals", {}, if_match=tag), 412, "changed_since")
     refused(await approve(ana, spanish, if_match=whole.headers["etag"]), 412, "changed_since")
     assert (await tara.get(sentence)).json()["text"] == "No están solos"
 
@@ -305,7 +310,7 @@ async def test_a_translation_comes_back_by_machine_as_a_help(tara: Program, span
 async def test_the_same_request_with_the_same_key_does_it_once(
     tara: Program, office: Office, spanish: str
 ) -> None:
-    body = {"sentences": [{"number": 1}, {"number": 2}]}
+    body = {"sentences": [1, 2]}
     first = await tara.post(f"{spanish}/approvals", body, idempotency_key="a")
     again = await tara.post(f"{spanish}/approvals", body, idempotency_key="a")
     assert first.content == again.content and again.headers["idempotency-replayed"] == "true"
@@ -340,7 +345,7 @@ async def test_statements_and_translations_come_in_pages(tara: Program, office: 
         ("POST", "/sentences/6/sign-offs", {"finding": 1, "reason": "     "}, 422, ("/reason", "no_reason")),
         ("POST", "/sentences/6/sign-offs", {"finding": 0, "reason": "xxx"}, 400, ("/finding", "greater_than_equal")),
         ("POST", "/approvals", {"sentences": []}, 400, ("/sentences", "too_short")),
-        ("POST", "/approvals", {"sentences": [1]}, 400, ("/sentences/0", "model_attributes_type")),
+        ("POST", "/approvals", {"sentences": ["1"]}, 400, ("/sentences/0", "int_type")),
     ],
 )  # fmt: skip
 async def test_what_cannot_be_is_named_by_its_place(
@@ -389,7 +394,7 @@ async def test_what_is_not_there_is_not_found(tara: Program, vigil: int, spanish
     for path, body in (
         ("/statements/999/translations/es/prepare", {}),
         (f"/statements/{vigil}/translations/fr/approvals", {}),
-        (f"{spanish}/approvals", {"sentences": [{"number": 99}]}),
+        (f"{spanish}/approvals", {"sentences": [99]}),
         (f"{spanish}/sentences/99/weight", {"text": "x"}),
     ):
         refused(await tara.post(path, body), 404, "not_found")
