@@ -16,7 +16,7 @@ from contacts import consent, lists
 from contacts.addresses import Address, BadAddress, normalise
 from contacts.columns import now
 from contacts.erasure import erased_key
-from contacts.models import ConsentEvent, ContactList, Endpoint, EndpointState, ListKind
+from contacts.models import ConsentEvent, Contact, ContactList, Endpoint, EndpointState, ListKind
 from contacts.standing import Method
 from notify import audit
 from notify.residents import Keeper
@@ -65,11 +65,14 @@ class Paper:
     signed_on: date | None = None
 
 
-def find(session: Session, known: Known, target: str, channel: str | None = None) -> list[Endpoint]:
-    """The endpoints that a contact's number or an address means, erased ones too.
+def find(
+    session: Session, keeper: Keeper, known: Known, target: str, channel: str | None = None
+) -> list[Endpoint]:
+    """The endpoints that a contact's number or an address means, erased ones too, of those a person may see.
 
     Args:
         session: an open session.
+        keeper: who looks; whom they may not see is nobody to them, so that they learn nothing of other lists.
         known: how to look.
         target: the number of a contact, or an address as anybody writes it.
         channel: only on this channel; a number that is no contact's there is an address, like a chat's.
@@ -81,11 +84,14 @@ def find(session: Session, known: Known, target: str, channel: str | None = None
         raise ConsentError(f"There is no channel {channel!r}. There are: {', '.join(known.kinds)}.")
     found = _of_contact(session, target, channel) if _is_number(target) else []
     found = found or _with_address(session, known, target, channel)
-    if not found:
+    seen = [endpoint for endpoint in found if _is_visible(session, keeper, endpoint)]
+    if not seen:
+        where = "" if keeper.keeps_all else f"On the lists that {keeper.name} keeps: "
         raise ConsentError(
-            "No contact has this number, and nobody this address. Look them up: notify contacts list --search"
+            f"{where}No contact has this number, and nobody this address. "
+            "Look them up: notify contacts list --search"
         )
-    return found
+    return seen
 
 
 def proof(session: Session, keeper: Keeper, endpoints: Sequence[Endpoint]) -> list[dict[str, Any]]:
@@ -138,6 +144,13 @@ def record_paper(
         list=saying["list_id"], decision=paper.agreed, event=event.id,
     )  # fmt: skip
     return event
+
+
+def _is_visible(session: Session, keeper: Keeper, endpoint: Endpoint) -> bool:
+    if keeper.sees is None:
+        return True
+    query = select(Contact.id).where(Contact.id == endpoint.contact_id, keeper.sees)
+    return session.exec(query).first() is not None
 
 
 def _is_number(target: str) -> bool:

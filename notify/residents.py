@@ -151,7 +151,9 @@ def show(
     keeper.require_contact(session, contact_id)
     tree = exporting.own_data(session, contact_id, only_lists=keeper.list_ids(session))
     contact = session.get_one(Contact, contact_id)
-    tree["household"] = duplicates.household(session, contact_id, household_channels)
+    tree["household"] = _visible(
+        session, keeper, duplicates.household(session, contact_id, household_channels)
+    )
     tree["merged_into"], tree["erased_at"] = contact.merged_into, contact.erased_at
     tree["merged"] = list(session.exec(select(Contact.id).where(Contact.merged_into == contact_id)))
     audit.record(session, keeper.name, "contact.view", f"contact {contact_id}")
@@ -311,6 +313,14 @@ def erase_everywhere(session: Session, contact_id: int, *, key: bytes, actor: st
         events=done.events, shells=done.shells,
     )  # fmt: skip
     return done
+
+
+def _visible(session: Session, keeper: Keeper, contact_ids: Sequence[int]) -> list[int]:
+    """Those of some contacts whom a person may see."""
+    if keeper.sees is None:
+        return list(contact_ids)
+    query = select(Contact.id).where(col(Contact.id).in_(contact_ids), keeper.sees).order_by(col(Contact.id))
+    return [number for number in session.exec(query) if number is not None]
 
 
 def _mentions(text: str) -> ColumnElement[bool]:

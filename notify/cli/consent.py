@@ -37,7 +37,7 @@ def consent_show(
     """
     with hub().database.session() as session:
         who = keeper(session, as_)
-        trees = consents.proof(session, who, consents.find(session, _known(), target, channel))
+        trees = consents.proof(session, who, consents.find(session, who, _known(), target, channel))
         session.commit()
     if as_json:
         return put_json(trees)
@@ -70,7 +70,7 @@ def consent_record(
     here = hub()
     with here.database.session() as session:
         who = keeper(session, as_)
-        endpoint = _one(consents.find(session, _known(), target, channel))
+        endpoint = _one(consents.find(session, who, _known(), target, channel))
         listed = lists.by_name(session, list_) if list_ else None
         paper = Paper(agreed, listed, reference.strip(), wording.strip(), _language(language), _day(on))
         if not as_json:

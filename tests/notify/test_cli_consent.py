@@ -193,6 +193,23 @@ def test_a_liaison_sees_own_people_and_own_lists_only(city: City) -> None:
     assert {each["list"] for each in tree["history"]} == {"Elders", "Youth"}
 
 
+def test_nobody_learns_who_is_on_other_lists_by_asking_for_an_address(city: City) -> None:
+    known, stranger = (city.run("consent", "show", each, by=EVA) for each in (BO, "+12065559999"))
+    assert (known.status, known.refusal) == (stranger.status, stranger.refusal)
+    known, stranger = (
+        city.run("consent", "record", each, "--refused", *FORM, by=EVA) for each in (BO, "+12065559999")
+    )
+    assert (known.status, known.refusal) == (stranger.status, stranger.refusal)
+
+
+def test_who_shares_an_address_with_others_is_still_seen_by_their_liaison(city: City) -> None:
+    own = city.resident(SHARED, city.elders, "Cy")
+    city.resident(SHARED, city.youth, "Di")
+    (tree,) = city.run("consent", "show", SHARED, "--json", by=EVA).json
+    assert tree["contact"] == own.contact_id
+    assert len(city.run("consent", "show", SHARED, "--json", by=BOSS).json) == 2
+
+
 def test_r31_the_proof_of_an_erased_address_is_found_by_the_address(city: City) -> None:
     with city.session() as session:
         erasure.erase(session, acting.hub().settings.key(), city.ana.contact_id, actor=BOSS)
