@@ -10,10 +10,10 @@ from channels.contract import AddressKind
 from contacts.values import BadValue, Problem, clean_line
 
 _ALSO_CALLED = {
-    AddressKind.PHONE: ("phone", "text", "texts"),
-    AddressKind.EMAIL: ("email", "mail"),
+    AddressKind.PHONE: ("phone", "text", "texts", "texto", "celular", "móvil", "teléfono"),
+    AddressKind.EMAIL: ("email", "e-mail", "mail", "correo"),
     AddressKind.CHAT: ("telegram", "chat"),
-    AddressKind.POSTAL: ("letter", "post", "postal", "address"),
+    AddressKind.POSTAL: ("letter", "post", "postal", "address", "carta"),
 }
 
 # In the languages of templates/phrases and a few more. In doubt a word belongs to none of them.
@@ -30,7 +30,7 @@ _STOP = frozenset(
      "revoked", "refused", "do not contact", "dnc", "alto", "baja", "no contactar", "arrêt", "désabonné", "stopp",
      "abgemeldet", "widerrufen", "стоп", "توقف", "إيقاف", "停止", "退订", "수신거부", "dừng"]
 )  # fmt: skip
-_BETWEEN_CHANNELS = re.compile(r"[\s,;/|+&]+|\band\b")
+_BETWEEN_CHANNELS = re.compile(r"[\s,;/|+&]+|\b(?:and|y|e)\b(?!-)")
 
 
 @dataclass(frozen=True, slots=True)

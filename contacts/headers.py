@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ ADDRESS_FIELDS = ("phone", "email", "telegram", "address", "address1")
 
 ALIASES: dict[str, list[str]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
+_VALUE = re.compile(r"@|\d(?:\D{0,2}\d){6}")  # in a row of residents: a mailbox, a number to call
 
 _FAMILYS = ("name", "nom", "naam")  # what the family's name is called beside the given one
 
@@ -55,11 +57,26 @@ def guess(header: Sequence[str]) -> list[str]:
     return fields
 
 
+def is_header(cells: Sequence[str], said: Collection[str] = ()) -> bool:
+    """Whether a row plainly names columns, and is no title, no remark and no resident.
+
+    Args:
+        cells: of the row.
+        said: headers that a person said something about.
+    """
+    named = {bare(text) for text in said if not text.startswith("#")} - {""}
+    if named & {bare(text) for text in cells}:
+        return True
+    fields = {name for name in guess(cells) if name}
+    enough = len(fields) > 1 or sum(map(bool, guess(cells))) == sum(map(bool, cells))
+    return enough and not fields.isdisjoint(ADDRESS_FIELDS) and not any(map(_VALUE.search, cells))
+
+
 def columns(header: Sequence[str], mapping: Mapping[str, str] | None = None) -> Columns:
     """Find out which column holds what.
 
     Args:
-        header: the cells of the first row.
+        header: the cells of the row that names them.
         mapping: what a person says: fields by header, or by a column's number as #3; an empty field ignores
             the column.
 
@@ -117,8 +134,8 @@ def _check(header: Sequence[str], fields: Sequence[str]) -> None:
     if not any(fields):
         raise ImportFailed(
             SheetProblem.NO_COLUMN,
-            "The first row names no column that Notify knows.",
-            "Write names there: name, phone, email, address1, city, state, postcode, language, consent; "
+            "No row at the top names columns that Notify knows.",
+            "Put one there: name, phone, email, address1, city, state, postcode, language, consent; "
             "or say what a column is, as in --map 'Handy=phone'.",
         )
     _check_twice(header, fields)

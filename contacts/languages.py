@@ -17,6 +17,27 @@ from contacts.values import INVISIBLE, BadValue, Problem
 LONGEST = 60  # characters of a language's name
 
 _NOT_ONE_LANGUAGE = frozenset({"und", "mul", "zxx", "mis"})
+# In whose words a sheet may name the others: árabe, inglés, الإنجليزية.
+_SPOKEN = (
+    "es",
+    "pt",
+    "fr",
+    "ar",
+    "zh",
+    "vi",
+    "ru",
+    "uk",
+    "pl",
+    "de",
+    "it",
+    "fa",
+    "ur",
+    "hi",
+    "ko",
+    "so",
+    "sw",
+    "fil",
+)
 _BETWEEN_LANGUAGES = re.compile(r"[/,;&+|]|\band\b|\by\b|\bet\b", re.IGNORECASE)
 
 # What people write and the locale data does not say.
@@ -27,12 +48,14 @@ _CALLED = {
     "farsi": "fa", "dari": "fa-AF", "tagalog": "fil", "pilipino": "fil", "cambodian": "km", "moldovan": "ro",
     "castellano": "es", "castilian": "es", "sp": "es", "brazilian": "pt-BR", "ukranian": "uk",
     "pashtu": "ps", "oromo": "om", "hmong": "hmn", "hmoob": "hmn", "tieng viet": "vi",
+    "عربي": "ar", "عربى": "ar", "انجليزي": "en", "اسباني": "es", "فرنسي": "fr", "صومالي": "so",
     "somali": "so", "af soomaali": "so", "afsoomaali": "so", "maay": "ymm", "maay maay": "ymm",
 }  # fmt: skip
 
 
 def language_tag(raw: str) -> str:
-    """The BCP 47 tag of a language given by its tag, its English name or its own name.
+    """The BCP 47 tag of a language given by its tag, its English name, its own name, or that in a language spoken
+    in many cities.
 
     Chinese always gets its script, because that is what its readers differ in: `zh-TW` is `zh-Hant`. Old
     codes become new ones (`iw` is `he`, `tl` is `fil`).
@@ -56,6 +79,7 @@ def language_tag(raw: str) -> str:
 def _tag_of(text: str) -> str | None:
     name = _fold(text)
     found = _CALLED.get(name) or _by_tag(text) or _english_names().get(name) or _own_names().get(name)
+    found = found or _neighbours_names().get(name)
     return _with_script(found) if found and found not in _NOT_ONE_LANGUAGE else None
 
 
@@ -102,6 +126,16 @@ def _own_names() -> dict[str, str]:
     }
 
 
+@cache
+def _neighbours_names() -> dict[str, str]:
+    """What languages are called in one another, where all who use a name mean the same. Comes after the rest."""
+    found: dict[str, set[str]] = {}
+    for spoken in _SPOKEN:
+        for code, name in Locale(spoken).languages.items():
+            found.setdefault(_fold(name), set()).add(_plain_tag(code))
+    return {name: codes.pop() for name, codes in found.items() if len(codes) == 1}
+
+
 def _display_name(code: str, language: str | None = None) -> str:
     try:
         return Locale.parse(code).get_display_name(language) or ""
@@ -121,7 +155,11 @@ def _plain_tag(code: str) -> str:
 
 
 def _fold(name: str) -> str:
-    """The name without regard to case, accents, width and brackets."""
+    """The name without regard to case, accents, width and brackets, nor to Arabic's hamza and vowels."""
     bare = unicodedata.normalize("NFKD", name.casefold())
-    letters = (sign for sign in bare if not 0x300 <= ord(sign) < 0x370)
+    letters = (sign for sign in bare if not _is_mark(sign))
     return " ".join("".join(" " if sign in "()’'-_." else sign for sign in letters).split())
+
+
+def _is_mark(sign: str) -> bool:
+    return 0x300 <= ord(sign) < 0x370 or 0x64B <= ord(sign) < 0x656

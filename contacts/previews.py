@@ -43,6 +43,7 @@ class Preview:
         columns: every column that has a header.
         rows: the first rows by field, personal values masked.
         lines: how many lines there are.
+        header_row: where the columns are named, as a spreadsheet counts rows.
         has_formulas: it is a workbook with formulas; their results, as saved, count as the cells.
     """
 
@@ -54,6 +55,7 @@ class Preview:
     columns: tuple[PreviewColumn, ...]
     rows: tuple[dict[str, str], ...] = field(repr=False)
     lines: int
+    header_row: int = 1
     has_formulas: bool = False
 
     def to_dict(self) -> dict[str, Any]:
@@ -81,6 +83,7 @@ def preview(
         columns=_columns(sheet, first),
         rows=tuple({name: _shown(name, text) for name, text in cells.items()} for cells in first),
         lines=sheet.lines,
+        header_row=sheet.header_row,
         has_formulas=bool(sheet.sheet_name) and workbooks.has_formulas(path),
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from contacts.values import BadValue, ImportFailed, Problem, SheetProblem, maske
 _Opened = tuple[str, int, str, str, tuple[str, ...], int, list[str]]
 
 LONGEST_ROW = 20_000  # characters
+MOST_TITLE_ROWS = 20  # with something in them, above the header
 DELIMITERS = (",", ";", "\t", "|")
 
 _SEPARATOR_LINE = re.compile(r"sep=([,;|\t])", re.IGNORECASE)
@@ -71,12 +72,13 @@ class Sheet:
         delimiter: between cells; empty for a workbook.
         sheet_name: which one of a workbook it is, empty for CSV.
         sheet_names: those that the workbook has.
-        header: the first row.
+        header: the row that names the columns.
         columns: the header as written, by field.
         places: of each field, from 0.
         ignored: headers that mean nothing to us.
         lines: how many lines the file has, header and blank ones included.
         size: of the file, in bytes.
+        header_row: where the header is, as a spreadsheet counts; titles and remarks may be above it.
     """
 
     path: Path
@@ -90,7 +92,7 @@ class Sheet:
     ignored: tuple[str, ...]
     lines: int
     size: int
-    _header_row: int = field(repr=False)
+    header_row: int
 
     def records(self) -> Iterator[tuple[int, list[str] | RowError]]:
         """The cells of each row after the header, with its number; an error where it cannot be read.
@@ -98,7 +100,7 @@ class Sheet:
         Raises:
             ImportFailed: the rest of the file cannot be read.
         """
-        last = self._header_row
+        last = self.header_row
         source = (
             workbooks.records(self.path, self.sheet_name, frozenset(self.places.values()))
             if self.sheet_name
@@ -172,8 +174,11 @@ def open_sheet(
     """
     try:
         size = path.stat().st_size
-        opened = _open_workbook(path, sheet_name) if workbooks.is_one(path) else None
-        found, line_count, sign, name, names, number, header = opened or _open_csv(path, encoding, delimiter)
+        said = tuple(mapping or ())
+        opened = _open_workbook(path, sheet_name, said) if workbooks.is_one(path) else None
+        found, line_count, sign, name, names, number, header = opened or _open_csv(
+            path, encoding, delimiter, said
+        )
     except OSError as error:
         raise ImportFailed(
             SheetProblem.NOT_READABLE,
@@ -193,20 +198,20 @@ def open_sheet(
         ignored=columns.ignored,
         lines=line_count,
         size=size,
-        _header_row=number,
+        header_row=number,
     )
 
 
-def _open_csv(path: Path, encoding: str | None, delimiter: str | None) -> _Opened:
+def _open_csv(path: Path, encoding: str | None, delimiter: str | None, said: Sequence[str]) -> _Opened:
     found, line_count = _encoding(path, encoding)
-    sign = _delimiter(path, found) if delimiter is None else _checked(delimiter)
-    return found, line_count, sign, "", (), *_header(_records(path, found, sign))
+    sign = _delimiter(path, found, said) if delimiter is None else _checked(delimiter)
+    return found, line_count, sign, "", (), *_header(_records(path, found, sign), said)
 
 
-def _open_workbook(path: Path, sheet_name: str | None) -> _Opened:
+def _open_workbook(path: Path, sheet_name: str | None, said: Sequence[str]) -> _Opened:
     names = workbooks.check(path)
     name = workbooks.choose(names, sheet_name)
-    number, header = _header(workbooks.records(path, name))
+    number, header = _header(workbooks.records(path, name), said)
     return "xlsx", workbooks.count_rows(path, name), "", name, names, number, header
 
 
@@ -248,12 +253,12 @@ def _encoding(path: Path, said: str | None) -> tuple[str, int]:
     return find_encoding(path) if said is None else (known_encoding(said), count_lines(path))
 
 
-def _delimiter(path: Path, encoding: str) -> str:
+def _delimiter(path: Path, encoding: str, said: Sequence[str]) -> str:
     """The one that the file names itself (`sep=;`), or the one that gives the most columns we know."""
     named = _named_delimiter(path, encoding)
     if named:
         return named
-    first = {sign: _header(_records(path, encoding, sign))[1] for sign in DELIMITERS}
+    first = {sign: _header(_records(path, encoding, sign), said)[1] for sign in DELIMITERS}
     return max(DELIMITERS, key=lambda sign: (sum(map(bool, headers.guess(first[sign]))), len(first[sign])))
 
 
@@ -271,18 +276,38 @@ def _checked(delimiter: str) -> str:
     return delimiter
 
 
-def _header(records: Iterable[tuple[int, list[str] | RowError]]) -> tuple[int, list[str]]:
-    """The first row with something in it, and its number."""
+def _header(
+    records: Iterable[tuple[int, list[str] | RowError]], said: Sequence[str]
+) -> tuple[int, list[str]]:
+    """The row that names the columns, and its number: the first row with something in it, or one of the next
+    under titles and remarks, if it is plainly the one.
+
+    Args:
+        records: the rows of the file.
+        said: headers that a person said something about.
+    """
+    first: tuple[int, list[str]] | None = None
+    filled = 0
     for number, cells in records:
         if isinstance(cells, RowError):
-            raise ImportFailed(SheetProblem.NO_COLUMN, f"Row {number}: {cells.message}", cells.cure)
+            if first is None:
+                raise ImportFailed(SheetProblem.NO_COLUMN, f"Row {number}: {cells.message}", cells.cure)
+            break
         header = [cell.strip() for cell in cells]
-        if any(header):
+        if not any(header):
+            continue
+        first = first or (number, header)
+        if headers.is_header(header, said):
             return number, header
+        filled += 1
+        if filled == MOST_TITLE_ROWS:
+            break
+    if first is not None:
+        return first
     raise ImportFailed(
         SheetProblem.EMPTY,
         "The file has no rows.",
-        "Give it a first row that names the columns, then one per resident.",
+        "Give it a row that names the columns, then one per resident.",
     )
 
 

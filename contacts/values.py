@@ -83,11 +83,11 @@ MESSAGES: dict[Problem, tuple[str, str]] = {
     Problem.TOO_LONG: ("The value is far too long.", "Look for a missing quotation mark, and shorten it."),
     Problem.NUL: ("The value holds a NUL byte.", "Save the sheet again as CSV (UTF-8)."),
     Problem.TOO_MANY_CELLS: (
-        "The row has more cells than the header has columns.",
+        "The row has more cells than the header has columns, so it was not imported.",
         "Put quotation marks around a value that holds the delimiter.",
     ),
     Problem.BROKEN_QUOTES: (
-        "A quotation mark is missing or not doubled here or shortly before.",
+        "A quotation mark is missing or not doubled here or shortly before, so the row was not imported.",
         "Close every quoted value, and write a quotation mark inside one twice.",
     ),
     Problem.NO_ADDRESS: (
@@ -100,14 +100,14 @@ MESSAGES: dict[Problem, tuple[str, str]] = {
     ),
     Problem.LIST_UNKNOWN: (
         "There is no list of this name.",
-        "Check its spelling, or make the list first: notify list create.",
+        "Check its spelling, or make the list first: notify list add.",
     ),
     Problem.FORMULA: (
-        "The cell is a formula, and the file does not hold its result.",
+        "The cell is a formula, and the file does not hold its result, so the row was not imported.",
         "Open it in a spreadsheet, save it there, or paste the values without formulas.",
     ),
     Problem.CELL_ERROR: (
-        "The cell shows an error like #N/A in the spreadsheet.",
+        "The cell shows an error like #N/A in the spreadsheet, so the row was not imported.",
         "Correct the formula, or enter the value.",
     ),
     Problem.DAMAGED_NUMBER: (

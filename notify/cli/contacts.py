@@ -25,6 +25,19 @@ from notify.residents import Keeper, list_to_fill
 from notify.staff import StaffError
 
 SHOWN_ERRORS = 50
+_COUNTS = {
+    "rows": "rows with something in them",
+    "created": "  new contacts",
+    "updated": "  contacts known before, with something new",
+    "unchanged": "  contacts known before, with nothing new",
+    "duplicates": "  again somebody of an earlier row",
+    "rejected": "  not imported",
+    "endpoints": "new addresses",
+    "consents": "yeses recorded, one for each address and list",
+    "opt_outs": "noes recorded",
+    "opt_outs_kept": "yeses not taken: the resident has said no",
+    "languages_kept": "another language than ours: ours is kept",
+}
 
 contacts_app = typer.Typer(no_args_is_help=True, help="Residents, as liaisons keep them.")
 
@@ -32,7 +45,7 @@ contacts_app = typer.Typer(no_args_is_help=True, help="Residents, as liaisons ke
 @contacts_app.command("import")
 def contacts_import(
     file: Path | None = typer.Argument(
-        None, help="CSV in any common encoding, or .xlsx; the first row names the columns."
+        None, help="CSV in any common encoding, or .xlsx; a row at the top names the columns, titles may be above it."
     ),
     list_: list[str] = typer.Option(
         [], "--list", metavar="NAME", help="The list; made if it is not there. May be given several times."
@@ -54,7 +67,8 @@ def contacts_import(
     dry_run: bool = typer.Option(False, "--dry-run", help="Read and count everything, keep nothing."),
     attest: str = typer.Option(
         "", "--attest", metavar="WORDS",
-        help="For a file without a consent column: the exact words these people agreed to.",
+        help="The exact words these people agreed to, where the file does not have them. Without a consent "
+        "column it also says that all of them agreed.",
     ),
     attest_source: str = typer.Option("", "--attest-source", help="Where they agreed: the sign-up sheet, the form."),
     attest_date: str = typer.Option("", "--attest-date", metavar="DATE", help="When: 2026-05-01."),
@@ -219,6 +233,8 @@ def _tell_preview(seen: Preview) -> None:
             say("It holds formulas; their results, as last saved, count as the cells.")
     else:
         say(f"Read as {seen.encoding}, cells separated by {seen.delimiter!r}.")
+    if seen.header_row > 1:
+        say(f"Row {seen.header_row} names the columns; what is above it is left out.")
     table(
         "What the columns are taken for",
         ["column", "header", "field", "first value"],
@@ -239,16 +255,15 @@ def _attestation(wording: str, source: str, day: str) -> importing.Attestation |
 def _tell_import(found: ImportReport) -> None:
     if found.resumed_at:
         say(f"An import of this file was broken off; this one went on after row {found.resumed_at}.")
-    counts = ("rows", "created", "updated", "unchanged", "duplicates", "rejected", "endpoints", "consents",
-              "opt_outs", "opt_outs_kept", "languages_kept")  # fmt: skip
     table(
         "What the file holds",
         ["", "count"],
-        [(each.replace("_", " "), getattr(found, each)) for each in counts],
+        [(told, getattr(found, name)) for name, told in _COUNTS.items()],
     )
     if found.consents_without_wording:
         say(
-            f"{found.consents_without_wording} consents have no exact wording; add a column consent_wording (R31)."
+            f"{found.consents_without_wording} of these yeses come without the exact words agreed to, which are their "
+            "proof: give them with --attest WORDS, or in a column consent_wording."
         )
     if found.errors:
         table(
@@ -261,8 +276,14 @@ def _tell_import(found: ImportReport) -> None:
         )
         if found.error_count > SHOWN_ERRORS:
             say(f"… and {found.error_count - SHOWN_ERRORS} more; write them to a file with --errors FILE.")
+        say(
+            "What else such a row says is taken where it can be; rows that were not imported are counted above."
+        )
     if found.dry_run:
-        return good("Dry run: nothing was kept.")
+        good("Dry run: nothing was kept.")
+        return say(
+            "Is a column wrong? Correct it with --map. Is all well? The same command without --dry-run."
+        )
     good(f"Import {found.import_id} is done.")
     say(f"To take it back: notify contacts import --undo {found.import_id}")
     return None

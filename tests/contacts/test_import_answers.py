@@ -42,6 +42,14 @@ def test_what_is_no_answer_is_no_consent_but_an_error(cell: str) -> None:
     assert refused.value.code == Problem.CONSENT_UNKNOWN
 
 
+@pytest.mark.parametrize(
+    "cell",
+    ["sms, email", "SMS, correo", "sms y correo", "texto / e-mail", "text and mail", "celular; correo"],
+)
+def test_channels_are_known_by_the_names_that_sheets_give_them(cell: str) -> None:
+    assert read(cell) == Answer(channels=frozenset({"sms", "email"}))
+
+
 def test_a_stop_is_about_every_channel_and_a_yes_about_those_named() -> None:
     assert [read("sms; mail").about(channel) for channel in CHANNELS] == [True, True, None]
     assert [read("stop").about(channel) for channel in CHANNELS] == [False, False, False]

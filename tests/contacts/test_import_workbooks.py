@@ -287,3 +287,17 @@ def test_a_damaged_workbook_is_imported_whole_or_refused_whole(
         == report.created + report.unchanged + report.updated + report.duplicates + report.rejected
     )
     assert session.execute(select(func.count()).select_from(Contact)).scalar_one() <= 2
+
+
+def test_merged_titles_stand_above_the_header(sheet: Write) -> None:
+    book = Workbook()
+    book.active.append(["Sign-up sheet, spring"])
+    book.active.append([])
+    book.active.append(["Name", "Phone", "Consent"])
+    book.active.append(["Ana", 2.025550143e9, "yes"])
+    book.active.merge_cells("A1:C1")
+    target = BytesIO()
+    book.save(target)
+    seen = preview(sheet(target.getvalue(), "t.xlsx"))
+    assert (seen.header_row, [each.field for each in seen.columns]) == (3, ["name", "phone", "consent"])
+    assert seen.rows == ({"name": "An…", "phone": "20…", "consent": "yes"},)

@@ -26,6 +26,9 @@ from contacts.values import BadValue, Problem
         ("português", "pt"), ("Français", "fr"), ("العربية", "ar"), ("Arabic", "ar"), ("Tiếng Việt", "vi"),
         ("Vietnamese", "vi"), ("Kiswahili", "sw"), ("हिन्दी", "hi"), ("Русский", "ru"), ("한국어", "ko"),
         ("አማርኛ", "am"), ("Soomaali", "so"), ("Farsi", "fa"), ("Dari", "fa-AF"), ("prs", "fa-AF"),
+        ("árabe", "ar"), ("ARABE", "ar"), ("inglés", "en"), ("vietnamita", "vi"), ("anglais", "en"), ("arabe", "ar"),
+        ("الإنجليزية", "en"), ("الاسبانية", "es"), ("عربي", "ar"), ("إنجليزي", "en"), ("арабский", "ar"),
+        ("criollo haitiano", "ht"), ("chino", "zh-Hans"), ("chino simplificado", "zh-Hans"), ("somalí", "so"),
         ("پښتو", "ps"), ("Hmong", "hmn"), ("\u200fعربي\u200f ar"[-2:], "ar"),
     ],
 )  # fmt: skip

@@ -112,6 +112,41 @@ def test_blank_rows_and_short_rows_are_fine(sheet: Write) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("content", "row", "columns"),
+    [
+        ("Vecinos del Norte;;\nAl día: 3 de mayo;;\n;;\nNombre;Celular;Correo\nAna;202;\n", 4, 3),
+        ("Residents,,\nCall 206-555-0134 for help,,\nname,phone,area\nAna,202,North\n", 3, 3),
+        ("List\nname,phone\nAna,202\n", 2, 2),
+        ("الجيران\nالاسم\tرقم الهاتف\nمنى\t202\n", 2, 2),
+        ("phone,x\n2025550143,sms\n", 1, 1),
+        ("phone\nemail,phone\n", 1, 1),
+        ("name,phone\nphone,name\n", 1, 2),
+        ("Shoe size,phone\n44,202\nJo,email\n", 1, 1),
+        ("name,consent,phone\nAna,email,2025550143\n", 1, 3),
+    ],
+)  # fmt: skip
+def test_titles_and_remarks_may_be_above_the_header(
+    sheet: Write, content: str, row: int, columns: int
+) -> None:
+    found = open_sheet(sheet(content))
+    assert (found.header_row, len(found.columns)) == (row, columns)
+    assert all(each.number > row for each in found.rows() if isinstance(each, Row))
+
+
+def test_a_row_of_headers_that_a_person_named_is_the_header(sheet: Write) -> None:
+    content = "Sign-up sheet,,\nWer,Anruf unter,Wie\nAna,202,email\nphone,email,name\n"
+    found = open_sheet(sheet(content), mapping={"Anruf unter": "phone"})
+    assert (found.header_row, cells(found)[0]) == (2, {"phone": "202"})
+
+
+def test_what_looks_like_a_resident_is_never_the_header(sheet: Write) -> None:
+    content = "Wer,Was,Wie\nname,ana@example.com,email\nphone,202 555 0143,email\n"
+    with pytest.raises(ImportFailed) as failed:
+        open_sheet(sheet(content))
+    assert failed.value.code == SheetProblem.NO_COLUMN
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_lines_may_end_in_any_way_and_cells_hold_line_breaks(sheet: Write, end: str) -> None:
     path = sheet(f'name,address{end}Ana,"12 Main St{end}Springfield MA 01103"{end}Bo,x{end}')

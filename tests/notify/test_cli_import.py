@@ -48,6 +48,17 @@ def test_the_columns_are_shown_before_anything_is_written(notify: Notify, sheet:
     assert notify("list", "list", "--json").json == []
 
 
+def test_a_sheet_with_titles_says_where_its_header_is_and_what_to_do_next(
+    notify: Notify, sheet: Path
+) -> None:
+    sheet.write_text("Hoja de firmas;;;;;\n;;;;;\n" + SHEET, "utf-8")
+    shown = notify("contacts", "import", "people.csv", "--list", "News", "--dry-run").out
+    assert "Row 3 names the columns; what is above it is left out." in shown
+    assert "yeses not taken: the resident has said no" in shown
+    assert "give them with --attest WORDS" in shown
+    assert "The same command without --dry-run." in shown
+
+
 def test_a_column_may_be_named_and_errors_go_into_a_file(notify: Notify, sheet: Path, tmp_path: Path) -> None:
     told = notify(
         "contacts", "import", "people.csv", "--list", "News", "--list", "Alerts", "--map", "Notas=groups",
