@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from rich.panel import Panel
 from rich.table import Table
@@ -15,7 +16,7 @@ from notify.cli.output import Refused, console, fail, good, say
 from notify.hub import Hub
 from notify.staff import StaffError, find
 from notify.statements import Statement, StatementError
-from notify.translation import memory, serving
+from notify.translation import memory, serving, sheet
 from notify.translation.desk import approving, editing, reading
 from notify.translation.desk.findings import open_findings
 from notify.translation.engine import EngineError
@@ -215,7 +216,10 @@ class Desk:
         grid = Table.grid(expand=True, padding=(0, 2))
         for language in (statement.source_language, self._language):
             grid.add_column(ratio=1, justify="right" if direction(language) == "rtl" else "left")
-        grid.add_row(_shown(row.source, row.findings, "source"), _shown(row.text, row.findings, "target"))
+        grid.add_row(
+            marked(row.source, row.place, row.findings, "source"),
+            marked(row.text, row.place, row.findings, "target"),
+        )
         state = "approved" if row.approved_at else row.engine or row.origin or "nobody has translated it"
         console.print(
             Panel(
@@ -249,13 +253,23 @@ class Desk:
         console.print(grid)
 
 
-def _shown(text: str, findings: list[dict[str, object]], side: str) -> Words:
-    """A sentence with the places that findings point at."""
-    words = Words(text)
-    for each in findings:
-        span = each.get(side)
-        if isinstance(span, list | tuple) and len(span) == 2:
-            words.stylize(f"underline {SEVERITY.get(str(each['severity']), '')}", *span)
+def marked(text: str, place: str, findings: Iterable[Mapping[str, Any]], side: str) -> Words:
+    """A sentence in its notation, with the places that findings point at.
+
+    Args:
+        text: inline Markdown, in the body.
+        place: which part of the statement it is.
+        findings: of the sentence; they point into what readers see of it.
+        side: "source" or "target".
+    """
+    words, visible, after = Words(text), sheet.plain(text, place), 0
+    for each in sorted((each for each in findings if each[side]), key=lambda each: tuple(each[side])):
+        start, end = each[side]
+        meant = visible[start:end]
+        begins = text.find(meant, max(start, after))  # notation only ever adds characters
+        if begins >= 0:
+            words.stylize(f"underline {SEVERITY.get(each['severity'], '')}", begins, begins + len(meant))
+            after = begins
     return words
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Protocol
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
+from starlette.routing import Match, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import notify
@@ -93,7 +94,7 @@ def mount(app: FastAPI, hub: Hub, pages: Pages) -> None:
     interface.add_route("/", index, include_in_schema=False)
     app.add_api_route(BASE, index, methods=["GET"])
     app.mount(BASE, interface)
-    app.mount("/api", _nothing_here)
+    app.router.routes.append(_Rest("/api", _nothing_here))
 
 
 def _index(request: Request, interface: Interface, pages: Pages) -> Response:
@@ -177,6 +178,14 @@ def _methods(route: Any, scope: Scope) -> set[str]:
 
 async def _nothing_here(scope: Scope, receive: Receive, send: Send) -> None:
     await problems.answer(not_there("address"))(scope, receive, send)
+
+
+class _Rest(Mount):
+    """Everything below a path, addresses with a line break in them included: the framework passes those by."""
+
+    def __init__(self, path: str, app: ASGIApp) -> None:
+        super().__init__(path, app)
+        self.path_regex = re.compile(self.path_regex.pattern, re.DOTALL)
 
 
 class _Calm:

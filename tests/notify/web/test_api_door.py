@@ -124,8 +124,18 @@ async def test_an_address_where_nothing_is_says_so_in_json(ada: Program, path: s
     refused_without_cache(await ada.get(path), 404)
 
 
-async def test_so_does_everything_else_under_api(web: httpx.AsyncClient) -> None:
-    refused_without_cache(await web.get("/api/v2/contacts"), 404)
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v2/contacts",
+        "/api/v1/contacts/%0A",
+        "/api/v1/lists/%0A=/members",
+        "/api/%0Av1",
+        "/api/v1/lists%0D%0A",
+    ],
+)
+async def test_so_does_everything_else_under_api(web: httpx.AsyncClient, path: str) -> None:
+    refused_without_cache(await web.get(path), 404)
 
 
 def refused_without_cache(answer: httpx.Response, status: int) -> None:
