@@ -135,6 +135,7 @@ def approve_translation(
 
     If-Match takes the ETag of the translation.
     """
+    numbers = set(read.sentences) if read.sentences is not None else None
 
     def do(session: Session) -> Answer:
         statement = statement_there(session, statement_id)
@@ -142,10 +143,10 @@ def approve_translation(
             translation = reading.existing(session, statement, language)
             check_match(match, whole(session, statement, translation))
             approving.approve(
-                session, statement, language, call.person, numbers=read.sentences,
+                session, statement, language, call.person, numbers=numbers,
                 two_people=call.hub.settings.translation.two_people,
             )  # fmt: skip
-        trace = sentences.by_key(statement_id, translation.language, "approve", read.sentences or ())
+        trace = sentences.by_key(statement_id, translation.language, "approve", sorted(numbers or ()))
         return Answer(summarized(session, statement, translation), trace=trace)
 
     return call.write(do)

@@ -310,7 +310,7 @@ async def test_a_translation_comes_back_by_machine_as_a_help(tara: Program, span
 async def test_the_same_request_with_the_same_key_does_it_once(
     tara: Program, office: Office, spanish: str
 ) -> None:
-    body = {"sentences": [1, 2]}
+    body = {"sentences": [2, 1, 2]}
     first = await tara.post(f"{spanish}/approvals", body, idempotency_key="a")
     again = await tara.post(f"{spanish}/approvals", body, idempotency_key="a")
     assert first.content == again.content and again.headers["idempotency-replayed"] == "true"
