@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Any
@@ -209,6 +210,20 @@ async def test_nobodys_words_are_lost_unseen(tara: Program, office: Office, vigi
     answer = await ana.ask("PUT", f"{spanish}/sentences/8", {"text": CALL}, if_match=other.headers["etag"])
     assert answer.status_code == 200
     assert (await approve(ana, spanish, if_match=(await ana.get(spanish)).headers["etag"])).status_code == 200
+
+
+async def test_of_many_edits_at_once_one_is_kept(tara: Program, spanish: str) -> None:
+    sentence = f"{spanish}/sentences/1"
+    read = await tara.get(sentence)
+    words = [f"No están solos, {number}" for number in range(6)]
+    ways: list[tuple[dict[str, str], dict[str, str]]] = [
+        ({"text": text, "seen": read.json()["text"]}, {}) for text in words[:3]
+    ]
+    ways += [({"text": text}, {"if_match": read.headers["etag"]}) for text in words[3:]]
+    answers = await asyncio.gather(*(tara.ask("PUT", sentence, body, **named) for body, named in ways))
+    kept = [answer.json()["text"] for answer in answers if answer.status_code == 200]
+    assert [(await tara.get(sentence)).json()["text"]] == kept
+    assert {answer.json()["code"] for answer in answers if answer.status_code != 200} == {"changed_since"}
 
 
 async def test_nobody_answers_for_a_language_that_they_do_not_read(
