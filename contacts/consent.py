@@ -17,13 +17,12 @@ from sqlmodel import Session, col
 
 from contacts.bulk import hold_writes, insert_rows, reserve_ids
 from contacts.columns import now
-from contacts.models import Basis, ConsentEvent, ContactList, Endpoint, Subscription
+from contacts.models import Basis, ConsentEvent, Endpoint, Subscription
 from contacts.standing import Course, Method, Said, Standing, State
 
 __all__ = [
-    "Evidence", "Method", "OptOutStands", "Saying", "Standing", "State", "Word",
-    "carry_over", "opt_in", "opt_out", "present", "record", "record_many", "replay", "was_just_refused",
-    "why",
+    "Method", "OptOutStands", "Saying", "Standing", "State", "Word",
+    "carry_over", "course", "opt_in", "opt_out", "present", "record", "record_many", "replay", "was_just_refused",
 ]  # fmt: skip
 
 
@@ -65,24 +64,6 @@ class Saying(TypedDict, total=False):
     ip: str
     at: datetime
     basis: str
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """Why an endpoint may, or may not, be written to (R31). `list_name` is empty for everything."""
-
-    list_id: int | None
-    list_name: str
-    allowed: bool
-    basis: str
-    method: str
-    wording: str = field(repr=False)
-    wording_language: str
-    reference: str
-    actor: str
-    at: datetime
-    recorded_at: datetime
-    event_id: int
 
 
 def record(
@@ -232,9 +213,14 @@ def opt_in(session: Session, channel: str, address_key: str, **saying: Unpack[Sa
     return _say(session, channel, address_key, True, saying)
 
 
+def course(session: Session, endpoint_id: int) -> Course:
+    """All that was said about one endpoint."""
+    return Course(event for _, event in _events(session, [endpoint_id]))
+
+
 def replay(session: Session, endpoint_id: int) -> State:
     """What an endpoint's events come to, computed from the events alone."""
-    return _course(session, endpoint_id).state()
+    return course(session, endpoint_id).state()
 
 
 def present(session: Session, endpoint_id: int) -> State:
@@ -260,25 +246,9 @@ def was_just_refused(session: Session, endpoint_id: int, list_id: int | None) ->
     everything silences would come back with the others, and a yes on paper that is entered late may be newer
     than the first no.
     """
-    course = _course(session, endpoint_id)
-    own = course.general if list_id is None else course.own.get(list_id)
+    told = course(session, endpoint_id)
+    own = told.general if list_id is None else told.own.get(list_id)
     return own is not None and not own.decision and now() - own.at < _JUST_NOW
-
-
-def why(session: Session, endpoint_id: int) -> list[Evidence]:
-    """The proof for each thing that stands about an endpoint (R31): first everything, then list by list."""
-    course = _course(session, endpoint_id)
-    standing: list[tuple[int | None, Standing]] = list(course.state().lists.items())
-    if course.general is not None:
-        general = Standing(course.general.decision, course.general.basis, course.general.id)
-        standing.insert(0, (None, general))
-    names = {row.id: row.name for row in session.execute(select(col(ContactList.id), col(ContactList.name)))}
-    return [
-        _evidence(
-            session.get_one(ConsentEvent, found.event_id), list_id, names.get(list_id, ""), found.active
-        )
-        for list_id, found in standing
-    ]
 
 
 def _record(
@@ -337,10 +307,6 @@ def _events(session: Session, endpoint_ids: Collection[int]) -> Iterator[tuple[i
         query = select(*map(col, columns)).where(col(ConsentEvent.endpoint_id).in_(endpoint_ids))
         for endpoint_id, *event in session.execute(query):
             yield endpoint_id, Said(*event)
-
-
-def _course(session: Session, endpoint_id: int) -> Course:
-    return Course(event for _, event in _events(session, [endpoint_id]))
 
 
 def _take(
@@ -431,20 +397,3 @@ def _say(session: Session, channel: str, address_key: str, decision: bool, sayin
     ]
     record_many(session, words)
     return len(words)
-
-
-def _evidence(event: ConsentEvent, list_id: int | None, list_name: str, allowed: bool) -> Evidence:
-    return Evidence(
-        list_id=list_id,
-        list_name=list_name,
-        allowed=allowed,
-        basis=event.basis,
-        method=event.method,
-        wording=event.wording,
-        wording_language=event.wording_language,
-        reference=event.reference,
-        actor=event.actor,
-        at=event.at,
-        recorded_at=event.recorded_at,
-        event_id=event.id or 0,
-    )

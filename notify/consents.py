@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, or_
 from sqlmodel import Session, col, select
 
 from channels.contract import AddressKind
-from contacts import consent, lists
+from contacts import consent, evidence, lists
 from contacts.addresses import Address, BadAddress, normalise
 from contacts.columns import now
 from contacts.erasure import erased_key
@@ -200,7 +200,7 @@ def _proof_of(session: Session, keeper: Keeper, endpoint: Endpoint) -> dict[str,
         "opted_out": endpoint.opted_out,
         "held": endpoint.held,
         "standing": [
-            asdict(each) for each in consent.why(session, endpoint.id or 0) if _may_see(each.list_id, seen)
+            asdict(each) for each in evidence.why(session, endpoint.id or 0) if _may_see(each.list_id, seen)
         ],
         "history": [_told(event, name) for event, name in history if _may_see(event.list_id, seen)],
     }

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from sqlmodel import Session, func, select
 
-from contacts import audience, consent, lists
+from contacts import audience, consent, evidence, lists
 from contacts.columns import now
 from contacts.consent import Method, OptOutStands, Word
 from contacts.models import Basis, ConsentEvent, Endpoint
@@ -226,7 +226,7 @@ def test_r31_why_shows_who_when_how_and_the_exact_words(session: Session, reside
     )  # fmt: skip
     say(session, endpoint, False, 2, method=Method.SMS_KEYWORD, wording="ALTO", actor="resident")
     say(session, endpoint, True, 3, method=Method.SMS_KEYWORD, wording="INICIO", actor="resident")
-    general, listed = consent.why(session, endpoint.id or 0)
+    general, listed = evidence.why(session, endpoint.id or 0)
     assert (general.list_id, general.allowed, general.wording) == (None, True, "INICIO")
     assert (listed.list_name, listed.allowed, listed.method) == ("News", True, "paper")
     assert (listed.wording, listed.wording_language, listed.reference) == (
@@ -242,7 +242,7 @@ def test_r31_what_blocks_a_list_is_shown_for_it(session: Session, resident: Make
     endpoint = resident()
     say(session, endpoint, True, 1, list_id=news)
     stop = say(session, endpoint, False, 2, wording="STOP")
-    assert [(each.allowed, each.event_id) for each in consent.why(session, endpoint.id or 0)] == [
+    assert [(each.allowed, each.event_id) for each in evidence.why(session, endpoint.id or 0)] == [
         (False, stop.id)
     ] * 2
 
