@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, func, select, tuple_, update
@@ -171,11 +172,37 @@ def refused_before(
     Returns:
         The address keys that said no.
     """
+    heard = _heard(session, channel, addresses)
+    return {key for key, course in heard.items() if _is_no(course, list_id)}
+
+
+def said_no_since(
+    session: Session, proof_key: bytes, endpoint: Endpoint, list_id: int | None, at: datetime
+) -> bool:
+    """Whether a yes of some day is outlived by a no at this address, of somebody who was erased after saying it.
+
+    Ask this before a form that is entered late: what the erased person said is not among the endpoint's events.
+
+    Args:
+        session: an open session.
+        proof_key: the city's secret, the one given to `erase`.
+        endpoint: that the form is about.
+        list_id: what the yes is about; None is everything.
+        at: when it was said.
+    """
+    addresses = {erased_key(proof_key, endpoint.channel, endpoint.address_key): endpoint.address_key}
+    course = _heard(session, endpoint.channel, addresses).get(endpoint.address_key)
+    last = course.last_word(list_id) if course else None
+    return last is not None and not last.decision and last.at >= at
+
+
+def _heard(session: Session, channel: str, addresses: dict[str, str]) -> dict[str, Course]:
+    """What was said at each address, before it was erased and since, in its order."""
     heard: dict[str, Course] = {}
     for key, said in _said(session, channel, [*addresses, *addresses.values()], only_if=addresses):
         if said.method != METHOD:
             heard.setdefault(addresses.get(key, key), Course()).add(said)
-    return {key for key, course in heard.items() if _is_no(course, list_id)}
+    return heard
 
 
 def _said(

@@ -15,13 +15,14 @@ from channels.contract import AddressKind
 from contacts import consent, evidence, lists
 from contacts.addresses import Address, BadAddress, normalise
 from contacts.columns import now
-from contacts.erasure import erased_key
+from contacts.erasure import erased_key, said_no_since
 from contacts.models import ConsentEvent, Contact, ContactList, Endpoint, EndpointState, ListKind
 from contacts.standing import Method
 from notify import audit
 from notify.residents import Keeper
 
 LONGEST_REFERENCE = 200
+OUTLIVED = "Since that day somebody at this address has said no, and was erased. Only a newer yes counts."
 EARLIEST = date(1990, 1, 1)  # nobody agreed to anything of ours before
 
 
@@ -107,7 +108,14 @@ def proof(session: Session, keeper: Keeper, endpoints: Sequence[Endpoint]) -> li
 
 
 def record_paper(
-    session: Session, keeper: Keeper, endpoint: Endpoint, paper: Paper, *, timezone: str, shared: bool
+    session: Session,
+    keeper: Keeper,
+    endpoint: Endpoint,
+    paper: Paper,
+    *,
+    timezone: str,
+    shared: bool,
+    key: bytes,
 ) -> ConsentEvent:
     """Enter a paper form. A yes puts the contact on the list. Nothing is committed.
 
@@ -121,15 +129,19 @@ def record_paper(
         paper: the form.
         timezone: the city's.
         shared: whether who has the same address shares a no: a phone does (R5), a letter box does not.
+        key: the city's secret: an erased no is found by its keyed hash.
 
     Raises:
         StaffError: the list or the contact is not in this person's hands.
-        ConsentError: a proof is missing (R31), or the date cannot be.
+        ConsentError: a proof is missing (R31), the date cannot be, or a no has been said since.
     """
     _check(session, keeper, endpoint, paper)
     at = _moment(paper, timezone)
+    list_id = paper.listed.id if paper.listed else None
+    if paper.agreed and said_no_since(session, key, endpoint, list_id, at):
+        raise ConsentError(OUTLIVED)
     saying: dict[str, Any] = {
-        "list_id": paper.listed.id if paper.listed else None, "method": Method.PAPER, "wording": paper.wording,
+        "list_id": list_id, "method": Method.PAPER, "wording": paper.wording,
         "wording_language": paper.language, "reference": paper.reference, "actor": keeper.name, "at": at,
     }  # fmt: skip
     event = consent.record(

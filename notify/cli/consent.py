@@ -78,8 +78,9 @@ def consent_record(
             confirm("Enter this?", yes=yes)
         is_shared = address_kinds().get(endpoint.channel) is not AddressKind.POSTAL
         event = consents.record_paper(
-            session, who, endpoint, paper, timezone=here.settings.city.timezone, shared=is_shared
-        )
+            session, who, endpoint, paper,
+            timezone=here.settings.city.timezone, shared=is_shared, key=here.settings.key(),
+        )  # fmt: skip
         number, standing = event.id, consents.proof(session, who, [endpoint])[0]["standing"]
         session.commit()
     if as_json:

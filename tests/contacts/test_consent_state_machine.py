@@ -14,10 +14,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import pytest
@@ -45,6 +45,7 @@ from contacts.importing import import_contacts
 from contacts.models import (
     ConsentEvent,
     Contact,
+    ContactList,
     Endpoint,
     EndpointState,
     ImportRun,
@@ -52,7 +53,8 @@ from contacts.models import (
     Membership,
 )
 from contacts.standing import Method
-from notify import inbound, inbox, residents
+from notify import consents, inbound, inbox, residents
+from notify.consents import ConsentError, Paper
 from notify.dispatch import control, ledger, plan
 from notify.dispatch.models import Batch, BatchState, Dispatch
 from notify.hub import Hub
@@ -75,40 +77,49 @@ YESES = [text for text, (_, decision) in SAID.items() if decision]
 REFUSALS = ["no more texts please", "dejen de escribirme"]
 OTHERS = ["hello", "Español", "HELP", "Stop signs on Main St"]
 RARELY = 8  # steps between two erasures: else nobody is left to say anything
-LONG_AGO = datetime(2024, 1, 1, tzinfo=UTC)
+LONG_AGO = date(2024, 1, 1)
 
 Place = tuple[str, str]  # channel and address key
 
 
+class Word(NamedTuple):
+    """A yes or a no; of two at one instant the no counts, and of two that are alike the one said later."""
+
+    at: datetime
+    refused: bool
+    turn: int
+    about: int | None  # a list; None is everything
+
+
 @dataclass
 class Words:
-    """What was said about one address: when, about which list (None: everything), and yes or no."""
+    """What was said about one address."""
 
-    said: list[tuple[datetime, int, int | None, bool]] = field(default_factory=list)
+    said: list[Word] = field(default_factory=list)
     may_be_refusing: bool = False
     forgotten: int = 0  # what was said before is forgotten as a yes, and stands as a no
 
-    def last(self, about: int | None) -> tuple[datetime, int, int | None, bool] | None:
-        return max((word for word in self.said if word[2] == about), default=None)
+    def last(self, about: int | None) -> Word | None:
+        return max((word for word in self.said if word.about == about), default=None)
 
     def refuses(self, list_id: int) -> bool:
         """The latest word was no: to this list, or to everything with no later yes to this list."""
         own, general = self.last(list_id), self.last(None)
-        if general and not general[3] and (own is None or not own[3] or own < general):
+        if general and general.refused and (own is None or own.refused or own < general):
             return True
-        return own is not None and not own[3]
+        return own is not None and own.refused
 
     def refuses_everything(self) -> bool:
         """The latest word about everything was no."""
         general = self.last(None)
-        return general is not None and not general[3]
+        return general is not None and general.refused
 
     def agrees(self, list_id: int) -> bool:
         """The latest word is a yes to just this list."""
         own, general = self.last(list_id), self.last(None)
-        if own is None or own[1] < self.forgotten:
+        if own is None or own.turn < self.forgotten:
             return False
-        return own[3] and not (general and not general[3] and own < general)
+        return not own.refused and not (general and general.refused and own < general)
 
 
 @cache
@@ -262,20 +273,23 @@ class City(RuleBasedStateMachine):
         day=st.integers(0, 700),
     )
     def signed_a_form_long_ago(self, place: int, about: int | None, yes: bool, day: int) -> None:
-        """A paper form is entered late: it counts from its own date."""
-        channel, key = self.places[place]
+        """A paper form is entered late: it counts from its own date, and not past a no that was erased."""
         if yes and about is None:
             return
-        list_id = None if about is None else self.lists[about]
-        at = LONG_AGO + timedelta(days=day, seconds=next(self.count))
-        said = consent.opt_in if yes else consent.opt_out
-        with self.writing() as session:
-            known = said(session, channel, key, list_id=list_id, method=Method.PAPER, at=at, wording="A form")
-            if yes and known:
-                for endpoint in self._endpoints(session, channel, key):
-                    lists.add_member(session, list_id or 0, endpoint.contact_id)
-        if known:
-            self._say((channel, key), list_id, yes, at=at)
+        signed_on, form = LONG_AGO + timedelta(days=day), f"form {next(self.count)}"
+        for endpoint in self._endpoints_of(self.places[place]):
+            with self.writing() as session:
+                listed = None if about is None else session.get_one(ContactList, self.lists[about])
+                paper = Paper(yes, listed, form, "A form", "en", signed_on)
+                try:
+                    event = consents.record_paper(
+                        session, STAFF, endpoint, paper, timezone="UTC", shared=True, key=hub().settings.key()
+                    )
+                except ConsentError:
+                    continue
+                self._say(self.places[place], event.list_id, yes, at=event.at)
+                if not yes:
+                    return  # all who share the address share it
 
     # -- staff
 
@@ -522,7 +536,7 @@ class City(RuleBasedStateMachine):
             session.commit()
 
     def _say(self, place: Place, list_id: int | None, decision: bool, at: datetime | None = None) -> None:
-        self.words[place].said.append((at or now(), next(self.count), list_id, decision))
+        self.words[place].said.append(Word(at or now(), not decision, next(self.count), list_id))
 
     def _take(self, channel: str, events: list[Event]) -> None:
         with self.writing() as session:
@@ -532,6 +546,10 @@ class City(RuleBasedStateMachine):
     def _endpoints(self, session: Session, channel: str, key: str) -> list[Endpoint]:
         query = select(Endpoint).where(Endpoint.channel == channel, Endpoint.address_key == key)
         return list(session.exec(query.order_by(col(Endpoint.id))))
+
+    def _endpoints_of(self, place: Place) -> list[Endpoint]:
+        with hub().database.reading() as session:
+            return self._endpoints(session, *place)
 
     def _people(self, session: Session) -> list[Contact]:
         """The contacts of this run who are neither merged nor erased."""

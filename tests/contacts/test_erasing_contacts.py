@@ -203,6 +203,32 @@ def test_the_residents_own_new_yes_is_welcome(session: Session, resident: Make, 
     assert consent.present(session, back.id or 0).lists[news].active
 
 
+@pytest.mark.parametrize(
+    ("day", "about", "outlived"),
+    [
+        (3, "list", True),
+        (3, None, True),
+        (5, "list", True),
+        (6, "list", False),
+        (6, None, False),
+        (3, "other", True),
+    ],
+)
+def test_r32_a_form_from_before_an_erased_no_proves_nothing(
+    session: Session, resident: Make, news: int, day: int, about: str | None, outlived: bool
+) -> None:
+    ids = {"list": news, "other": lists.get_or_create(session, "Other").id, None: None}
+    old = resident()
+    say(session, old, True, 1, list_id=news)
+    say(session, old, False, 5)
+    erase(session, old)
+    back, at = resident(), NEW_YEAR + timedelta(days=day)
+    assert erasure.said_no_since(session, KEY, back, ids[about], at) is outlived
+    assert not erasure.said_no_since(session, b"another city", back, ids[about], at)
+    say(session, back, True, 9, list_id=ids[about], method=Method.SMS_KEYWORD)
+    assert not erasure.said_no_since(session, KEY, back, ids[about], at)
+
+
 def test_many_addresses_are_asked_about_at_once(session: Session, resident: Make) -> None:
     for number in range(4):
         endpoint = resident(address=f"+1202555010{number}")

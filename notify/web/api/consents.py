@@ -12,11 +12,13 @@ from channels.contract import AddressKind
 from contacts import consent, lists
 from contacts.columns import now
 from contacts.consent import Saying
+from contacts.erasure import said_no_since
 from contacts.languages import language_tag
 from contacts.models import ConsentEvent, Endpoint, ListKind
 from contacts.standing import Method
 from notify import liaisons
 from notify.apikeys import Scope
+from notify.consents import OUTLIVED
 from notify.hub import address_kinds
 from notify.web.api.calls import Answer, Call, Caller, Trace
 from notify.web.api.fields import PathId
@@ -60,7 +62,7 @@ def list_consent(call: Caller, contact_id: PathId, asked: Paging) -> Response:
 
 def record_consent(call: Caller, contact_id: PathId, said: NewConsent) -> Response:
     """Add a yes or a no to the ledger. A yes also puts the contact on the list."""
-    saying = _saying(call, said)
+    saying, key = _saying(call, said), call.hub.settings.key()
 
     def do(session: Session) -> Answer:
         visible(session, call, contact_id)
@@ -68,6 +70,8 @@ def record_consent(call: Caller, contact_id: PathId, said: NewConsent) -> Respon
         if endpoint is None:
             raise not_possible("/endpoint_id", "endpoint_unknown", "The contact has no such address.")
         _check_list(session, call, contact_id, said)
+        if said.decision and said_no_since(session, key, endpoint, said.list_id, saying["at"]):
+            raise not_possible("/at", "no_since", OUTLIVED)
         event = consent.record(
             session, contact_id=contact_id, endpoint_id=said.endpoint_id, decision=said.decision, **saying
         )
