@@ -102,18 +102,26 @@ class Preferences:
         if deed not in self._deeds:
             return self._unreadable(request, language, 400)
         ip = self._visitors.ip(request)
-        if not await run_in_threadpool(self._do, deed, recipient, token, language, form, ip):
+        before = await run_in_threadpool(self._do, deed, recipient, token, language, form, ip)
+        if before is None:
             return self._nobody(request, language)
+        wanted = form.one("language")
+        if deed == "save" and wanted not in ("", before):  # who asks for messages in a language reads it
+            language = wanted
         chosen = f"&language={language}" if language in self._city.languages else ""
         return self._pages.redirect(f"/p/{token}?done={deed}{chosen}", NO_STORE, status=303)
 
-    def _do(self, deed: str, recipient: Recipient, token: str, language: str, form: Form, ip: str) -> bool:
+    def _do(
+        self, deed: str, recipient: Recipient, token: str, language: str, form: Form, ip: str
+    ) -> str | None:
+        """Carry it out; gives the language of the resident's messages as it was before, None for nobody."""
         with self._hub.database.session() as session:
             resident = self._find(session, recipient, token, language)
+            before = resident.contact.language if resident else None
             if resident:
                 self._deeds[deed](session, resident, form, ip)
             session.commit()
-        return resident is not None
+        return before
 
     def _find(self, session: Session, recipient: Recipient, token: str, language: str) -> _Resident | None:
         endpoint = living(session, recipient.endpoint_id)

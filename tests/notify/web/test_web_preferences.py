@@ -103,6 +103,18 @@ async def test_the_page_speaks_the_contacts_language_and_any_other(
     assert page.all("option", value="ar", selected="")  # of the messages: still Arabic
 
 
+async def test_the_page_goes_on_in_the_language_that_was_just_chosen_for_messages(
+    town: Town, web: httpx.AsyncClient, rosa: Endpoint
+) -> None:
+    answer = await save(town, web, rosa, "?language=en", language="ar")
+    page = Page((await web.get(answer.headers["location"])).text)
+    assert page.all("html") == [{"lang": "ar", "dir": "rtl"}]
+    assert templates.phrases("ar")["prefs_saved"] in page.words
+    answer = await save(town, web, rosa, "?language=es", language="ar")  # the page's own choice stays
+    page = Page((await web.get(answer.headers["location"])).text)
+    assert page.all("html") == [{"lang": "es", "dir": "ltr"}]
+
+
 async def test_r31_a_topic_is_joined_and_left_with_the_words_that_stood_there(
     town: Town, web: httpx.AsyncClient, rosa: Endpoint
 ) -> None:
