@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
 from typing import Self
 
@@ -13,6 +14,8 @@ from sqlmodel import Session, col
 from notify import audit
 from notify.database import Database
 from notify.dispatch.models import Dispatch, DispatchState, Generation
+
+NOTICED_WITHIN = 3  # seconds: a server takes a moment to see that a killed process is gone
 
 _ADVISORY = 776402
 
@@ -58,7 +61,14 @@ class EngineLock:
 
     def _lock_server(self) -> bool:
         self._connection = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        return bool(self._connection.execute(text(f"SELECT pg_try_advisory_lock({_ADVISORY})")).scalar())
+        # By schema: two cities may live in one database, each with tables of its own.
+        asked = text(f"SELECT pg_try_advisory_lock({_ADVISORY}, hashtext(current_schema()))")
+        until = time.monotonic() + NOTICED_WITHIN
+        while not self._connection.execute(asked).scalar():
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.1)
+        return True
 
 
 def begin_generation(session: Session, directory: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -22,7 +23,7 @@ from notify.dispatch import control, plan, receipts
 from notify.dispatch import report as reports
 from notify.dispatch.deliver import Delivery as Delivery_
 from notify.dispatch.engine import is_quiet
-from notify.dispatch.guard import EngineBusy, begin_generation
+from notify.dispatch.guard import EngineBusy, EngineLock, begin_generation
 from notify.dispatch.models import Batch, Delivery, DeliveryState, Dispatch, DispatchState
 from notify.dispatch.plan import DispatchError, Order
 from notify.dispatch.report import Report
@@ -479,6 +480,18 @@ async def test_only_one_engine_sends_from_a_database(hub: Hub) -> None:
         with pytest.raises(EngineBusy):
             async with hub.engine().running():
                 pass
+    async with hub.engine().running():
+        pass
+
+
+async def test_a_start_gives_the_server_a_moment_to_see_that_the_last_process_is_gone(
+    make_hub: Callable[..., Hub], database_url: str
+) -> None:
+    hub = make_hub(database_url=database_url)
+    if hub.database.is_sqlite:
+        pytest.skip("the system lets go of a file at once")
+    last = EngineLock(hub.database, hub.settings.state_dir).__enter__()
+    threading.Timer(0.5, last.__exit__).start()
     async with hub.engine().running():
         pass
 

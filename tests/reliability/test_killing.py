@@ -115,6 +115,7 @@ def start(processes: Any, given: dict[str, Any], rate: float) -> Any:
     ours, theirs = processes.Pipe()
     process = processes.Process(target=life, args=(given, rate, theirs))
     process.start()
+    theirs.close()  # so that the end of the process is seen as the end of what it says
     assert ours.poll(60), "the process did not come up"
     assert ours.recv() == "running"
     return process
