@@ -48,7 +48,8 @@ def open_link(page: Page, url: str, language: str, chat: str = "7001") -> None:
     page.get_by_label("Number, or Telegram chat").fill(chat)
     page.get_by_label("Message, or a link").fill(url)
     page.get_by_label("Language of the phone").select_option(language)
-    page.get_by_role("button", name="Send").click()
+    with page.expect_navigation(wait_until="load"):  # a press before the script is there leaves the page
+        page.get_by_role("button", name="Send").click()
 
 
 def gets(scene: Scene, chat: str = "7001") -> set[str]:
