@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import select, update
 from sqlmodel import Session, col
 
-from contacts import consent, lists
+from contacts import consent, fills, lists
 from contacts.columns import now
 from contacts.models import Contact, Endpoint, EndpointState, Membership
 
@@ -101,7 +101,12 @@ def merge(session: Session, kept_id: int, gone_id: int, *, actor: str, language:
         lists.add_member(session, list_id, kept_id)
     session.execute(update(Contact).where(col(Contact.merged_into) == gone_id).values(merged_into=kept_id))
     _leave_lists(session, gone_id)
-    _unite(session.get_one(Contact, kept_id), session.get_one(Contact, gone_id), plan, chosen)
+    kept, gone = session.get_one(Contact, kept_id), session.get_one(Contact, gone_id)
+    for contact in (kept, gone):
+        fills.note(session, contact)
+    stays = [name for name in plan.overruled if fills.is_imported(session, kept, name)]
+    fills.hand_over(session, gone, kept, [*plan.filled, "groups"])
+    _unite(kept, gone, plan, chosen, stays)
     session.flush()
     return plan
 
@@ -139,6 +144,8 @@ def split(
     session.flush()
     assert made.id is not None
     session.execute(update(Endpoint).where(col(Endpoint.id).in_(endpoint_ids)).values(contact_id=made.id))
+    shells = update(Contact).where(col(Contact.merged_into) == contact_id)
+    session.execute(shells.values(dict.fromkeys(_FIELDS, "")))  # who these were is in doubt again
     for endpoint_id in shared:
         _copy(session, session.get_one(Endpoint, endpoint_id), made.id)
     for list_id in _lists(session, contact_id):
@@ -226,14 +233,25 @@ def _leave_lists(session: Session, contact_id: int) -> None:
         lists.remove_member(session, list_id, contact_id)
 
 
-def _unite(kept: Contact, gone: Contact, plan: Merge, language: str) -> None:
+def _unite(kept: Contact, gone: Contact, plan: Merge, language: str, stays: Collection[str]) -> None:
+    """Make one of two.
+
+    Args:
+        kept: the contact that stays.
+        gone: the one that becomes a shell.
+        plan: what is done.
+        language: the chosen one.
+        stays: the fields that the shell keeps until the import that overrules them is undone.
+    """
     for name, value in plan.filled.items():
         setattr(kept, name, value)
     groups = dict.fromkeys(each for each in f"{kept.groups}{gone.groups}".split("|") if each)
     kept.groups = f"|{'|'.join(groups)}|" if groups else ""
     kept.language = language
     kept.updated_at = gone.updated_at = now()
-    gone.name = gone.area = gone.groups = ""
+    gone.groups = ""
+    for name in _FIELDS:
+        setattr(gone, name, getattr(gone, name) if name in stays else "")
     gone.merged_into = kept.id
 
 

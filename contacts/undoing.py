@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, exists, or_, select, update
 from sqlmodel import Session, SQLModel, col
 
-from contacts import runs
+from contacts import fills, runs
 from contacts.bulk import hold_imports, table
 from contacts.columns import now
 from contacts.consent import take_back_import
@@ -86,7 +86,7 @@ def undo(
     pointing = references(session, {"endpoint", "contact", "consent_event"})
     with quick_deletes(session, pointing):
         undoing = _Undoing(session, import_id, actor, pointing)
-        steps = (undoing.endpoints, undoing.consents, undoing.memberships, undoing.fills, undoing.contacts)
+        steps = (undoing.endpoints, undoing.consents, undoing.memberships, undoing.filled, undoing.contacts)
         seen = 0
         for step in steps:
             for count in step():
@@ -193,13 +193,13 @@ class _Undoing:
             self.did.memberships += self._session.connection().execute(statement).rowcount
             yield len(ids)
 
-    def fills(self) -> Iterator[int]:
-        """Empty the fields again that were empty, where nobody has changed them since."""
+    def filled(self) -> Iterator[int]:
+        """Empty the fields again that were empty, where nobody has changed them since; undo what they overruled."""
         for ids in self._chunks(ImportFill, ImportFill.id):
             query = select(ImportFill).where(col(ImportFill.id).in_(ids))
             for fill in self._session.execute(query).scalars().all():
                 contact = self._session.get(Contact, fill.contact_id)
-                self.did.emptied += contact is not None and _empty(contact, fill)
+                self.did.emptied += contact is not None and fills.take_back(self._session, contact, fill)
                 self._session.delete(fill)
             self._session.flush()
             yield len(ids)
@@ -262,14 +262,3 @@ class _Undoing:
 def _refusal() -> ColumnElement[bool]:
     """A no in a sheet. It is what stays of an undone import."""
     return (col(ConsentEvent.method) == Method.IMPORT.value) & ~col(ConsentEvent.decision)
-
-
-def _empty(contact: Contact, fill: ImportFill) -> bool:
-    """Take a filled value away; False where it is not there any more."""
-    value = getattr(contact, fill.field)
-    if fill.field == "groups":
-        rest = sorted({*value.split("|")} - {*fill.value.split("|")} - {""})
-        contact.groups = f"|{'|'.join(rest)}|" if rest else ""
-    elif value == fill.value:
-        setattr(contact, fill.field, "")
-    return bool(value != getattr(contact, fill.field))
