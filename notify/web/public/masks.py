@@ -14,4 +14,4 @@ def shown_address(kind: AddressKind, address: str) -> str:
         return f"•••{address[-4:]}"
     if kind is AddressKind.CHAT:
         return f"•••{address[-3:]}"
-    return f"{address.split()[0]} •••"
+    return f"{address.split()[0]}\N{NO-BREAK SPACE}•••"

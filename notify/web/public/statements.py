@@ -99,9 +99,14 @@ class Statements:
             summary=text.short,
             body=body_html(text.body),
             actions=[(action.label, action.value, link(action.value)) for action in text.actions],
-            languages=_source_first(statement, texts),
+            languages=sorted(texts, key=self._place_of),
             published=self._pages.date(at, spoken(language)),
         )
+
+    def _place_of(self, language: str) -> tuple[int, str]:
+        """Where a language stands: as on the city's other pages, so that readers find theirs where it was."""
+        known = self._languages
+        return (known.index(language) if language in known else len(known), language)
 
     def _absent(self, statement: Statement | None, language: str, headers: Mapping[str, str]) -> Response:
         """Why there is nothing to read, as far as it is anybody's business."""

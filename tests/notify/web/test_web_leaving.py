@@ -164,7 +164,7 @@ async def test_pages_about_one_person_are_kept_nowhere(town: Town, web: httpx.As
         (AddressKind.EMAIL, '"a@b"@example.org', '"•••@example.org'),
         (AddressKind.PHONE, "+12065550123", "•••0123"),
         (AddressKind.CHAT, "-1001234567890", "•••890"),
-        (AddressKind.POSTAL, "12 Mill Street\nRivermouth WA 98101", "12 •••"),
+        (AddressKind.POSTAL, "12 Mill Street\nRivermouth WA 98101", "12\N{NO-BREAK SPACE}•••"),
     ],
 )
 def test_an_address_is_shown_to_be_known_again_only(kind: AddressKind, address: str, shown: str) -> None:

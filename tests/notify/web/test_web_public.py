@@ -43,6 +43,15 @@ async def test_a_statement_is_a_page_in_each_of_its_languages(
     assert page.all("a", **{"aria-current": "page"})[0]["lang"] == language
 
 
+async def test_languages_stand_in_the_citys_order_as_on_every_other_page(
+    town: Town, web: httpx.AsyncClient
+) -> None:
+    statement = town.statement(translations={"zh-Hans": CHINESE, "ar": ARABIC, "es": ENGLISH})
+    page = Page((await web.get(f"/s/{statement.slug}/ar")).text)
+    links = [link["lang"] for link in page.all("a") if "hreflang" in link]
+    assert links == town.hub.settings.city.languages == ["en", "es", "ar", "zh-Hans"]
+
+
 async def test_what_residents_can_do_is_there_to_press(town: Town, web: httpx.AsyncClient) -> None:
     page = Page((await web.get(f"/s/{town.statement().slug}/en")).text)
     targets = [link["href"] for link in page.all("a")]
