@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from typing import Any
 
 import typer
 from sqlmodel import Session
 
 from contacts import filters, lists, segments
+from contacts.filters import Is
 from contacts.models import Segment
 from contacts.segments import Counts
-from notify import audit
+from notify import audit, liaisons, staff
 from notify.cli.acting import actor, hub
 from notify.cli.output import AS, JSON, YES, Refused, confirm, good, put_json, say, table
 from notify.hub import address_kinds
@@ -95,10 +97,13 @@ def segment_list(as_json: bool = JSON) -> None:
 
 
 @segment_app.command("show")
-def segment_show(name: str, except_: list[str] | None = EXCEPT, as_json: bool = JSON) -> None:
+def segment_show(
+    name: str, except_: list[str] | None = EXCEPT, as_: str | None = AS, as_json: bool = JSON
+) -> None:
     """A segment: its filter, whom it means in plain words, and how many they are now."""
     with hub().database.reading() as session:
         found = segments.find(session, name)
+        _require_own_lists(session, as_, found.expression, except_)
         tree = _plain(session, found)
         counts = _count(session, found.expression, except_)
     if as_json:
@@ -111,11 +116,13 @@ def segment_show(name: str, except_: list[str] | None = EXCEPT, as_json: bool = 
 def segment_count(
     what: str = typer.Argument(metavar="NAME|FILTER", help="A segment's name, or a filter in quotes."),
     except_: list[str] | None = EXCEPT,
+    as_: str | None = AS,
     as_json: bool = JSON,
 ) -> None:
     """How many people are meant now, by channel and language. Saves nothing and shows no names."""
     with hub().database.reading() as session:
         expression = _expression(session, what)
+        _require_own_lists(session, as_, expression, except_)
         counts, doubts = _count(session, expression, except_), segments.doubts(session, expression)
     if as_json:
         return put_json(dataclasses.asdict(counts) | {"doubts": doubts})
@@ -144,6 +151,23 @@ def _actor(session: Session, as_: str | None) -> str:
         return actor(session, as_, Deed.DISPATCH)
     except StaffError:
         return actor(session, as_, Deed.KEEP_LISTS)
+
+
+def _require_own_lists(session: Session, as_: str | None, expression: str, except_: list[str] | None) -> None:
+    """Let who only keeps lists count with no others': a count of one says who is on them.
+
+    Raises:
+        StaffError: the filter names a list that is not theirs.
+    """
+    named = as_ or os.environ.get("NOTIFY_AS")
+    person = staff.find(session, named) if named else None
+    if person is None or person.may(Deed.DISPATCH):
+        return
+    tree = segments.looked_up(session, expression)
+    asked = {value for term, _ in filters.terms(tree) if isinstance(term, Is) and term.field == "list"
+             for value in term.values if isinstance(value, int)}  # fmt: skip
+    for list_id in sorted(asked | {lists.by_name(session, name).id or 0 for name in except_ or []}):
+        liaisons.require_keeper(session, person, list_id)
 
 
 def _expression(session: Session, what: str) -> str:

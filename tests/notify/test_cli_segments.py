@@ -13,7 +13,7 @@ from world import approved, readers, residents
 
 from contacts import lists
 from contacts.models import ListKind
-from notify import audit
+from notify import audit, liaisons, staff
 from notify.cli import main
 from notify.hub import Hub
 
@@ -131,3 +131,25 @@ def test_a_dry_run_that_reaches_nobody_says_so(notify: Notify) -> None:
     said = notify("dispatch", "plan", "1", "--to", "segment:Nowhere", "--channels", "sms", "--dry-run")
     assert "NOBODY would be written to." in said
     assert 'Did you mean "North End"?' in " ".join(said.split())
+
+
+def test_a_liaison_counts_with_own_lists_only(town: Hub, notify: Notify) -> None:
+    with town.database.session() as session:
+        lia = staff.add(session, "lia@city.example", [staff.Role.LIAISON])
+        staff.add(session, "ana@city.example", [staff.Role.AUTHOR])
+        liaisons.give(session, lists.get_or_create(session, "Elders"), lia, by="boss")
+        session.commit()
+    foreign, own = 'not list = "Weekly news" and language = en', "list = Elders"
+    notify("segment", "add", "Foreign", foreign, "--as", "ana@city.example")
+    for words in (
+        ("count", foreign),
+        ("count", "Foreign"),
+        ("show", "Foreign"),
+        ("count", own, "--except", "Families"),
+    ):
+        said = notify("segment", *words, "--as", "lia@city.example")
+        assert "lia@city.example does not keep the list" in said
+        assert "notify list keepers" in said
+        assert "contacts are meant" in notify("segment", *words, "--as", "ana@city.example")
+    assert "contacts are meant" in notify("segment", "count", own, "--as", "lia@city.example")
+    assert "contacts are meant" in notify("segment", "count", "language = en", "--as", "lia@city.example")
