@@ -54,8 +54,10 @@ def _prose(line: str) -> None:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table; numbers to the right."""
+    """A table; numbers to the right. Without rows it is a line, so that nobody looks for what is missing."""
     found = [list(row) for row in rows]
+    if not found and title:
+        return _prose(f"{title}: none.")
     grid = Table(title=title or None, title_justify="left", header_style="bold")
     for index, column in enumerate(columns):
         numeric = bool(found) and all(isinstance(row[index], int | float) for row in found)
@@ -63,6 +65,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
     for row in found:
         grid.add_row(*map(_shown, row))
     console.print(grid)
+    return None
 
 
 def confirm(question: str, *, yes: bool) -> None:

@@ -92,7 +92,7 @@ def contacts_duplicates(
     if as_json:
         return put_json(shown)
     table(
-        f"Groups of contacts that may be one person: {len(found):,}",
+        f"Contacts who may be one person, {len(found):,} groups" if found else "Contacts who may be one person",
         ["contacts", "names", "why"],
         [
             (", ".join(str(each["contact"]) for each in group["contacts"]),

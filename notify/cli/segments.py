@@ -10,7 +10,7 @@ import typer
 from sqlmodel import Session
 
 from contacts import filters, lists, segments
-from contacts.filters import Is
+from contacts.filter_trees import Is, terms
 from contacts.models import Segment
 from contacts.segments import Counts
 from notify import audit, liaisons, staff
@@ -164,7 +164,7 @@ def _require_own_lists(session: Session, as_: str | None, expression: str, excep
     if person is None or person.may(Deed.DISPATCH):
         return
     tree = segments.looked_up(session, expression)
-    asked = {value for term, _ in filters.terms(tree) if isinstance(term, Is) and term.field == "list"
+    asked = {value for term, _ in terms(tree) if isinstance(term, Is) and term.field == "list"
              for value in term.values if isinstance(value, int)}  # fmt: skip
     for list_id in sorted(asked | {lists.by_name(session, name).id or 0 for name in except_ or []}):
         liaisons.require_keeper(session, person, list_id)

@@ -236,3 +236,10 @@ def test_retention_shows_what_would_go(residents: Callable[..., Answer]) -> None
     assert {each["rule"] for each in found} >= {"inbound_days", "print_days", "inactive_years"}
     assert sum(each["count"] for each in found) == 0
     assert residents("contacts", "retention", "--yes").status == 0
+
+
+def test_where_there_is_nothing_a_line_says_so(notify: Callable[..., Answer]) -> None:
+    assert notify("list", "list").out == "Lists: none.\n"
+    assert notify("contacts", "list", "--search", "nobody").out == "Contacts: none.\n"
+    assert notify("contacts", "duplicates").out == "Contacts who may be one person: none.\n"
+    assert notify("contacts", "imports").out == "Imports: none.\n"
