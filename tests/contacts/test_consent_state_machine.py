@@ -228,10 +228,11 @@ class City(RuleBasedStateMachine):
         listed = self.lists[to] if to is not None and command is EventKind.OPTED_IN else None
         if listed:
             event = Event(command, address=self.chats[0], text="/start", token=f"list-{listed}")
-        before = now()
+        before, place = now(), ("telegram", self.chats[0])
+        has_left = self._has_left(place)
         self._take("telegram", [event])
-        place = ("telegram", self.chats[0])
-        self._say(place, None, command is EventKind.OPTED_IN, at=before)
+        if listed is None or has_left:  # a link is a yes to its list; to the others only from who has left
+            self._say(place, None, command is EventKind.OPTED_IN, at=before)
         if listed:
             self._say(place, listed, True)
 

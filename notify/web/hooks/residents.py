@@ -183,9 +183,11 @@ class Residents:
         """A yes to what there was; who had nothing gets the list of an invitation, or the general one."""
         name, key = heard.channel.name, heard.address.key
         is_back = any(_has_decided(session, endpoint) for endpoint in heard.known)
-        if heard.has_said_no:
+        invited_to = invited.read(session, self._tokens, heard.event.token).list
+        # Kept also where nothing was refused: a no on paper that is entered late may be older than this yes.
+        if heard.has_said_no or invited_to is None:
             consent.opt_in(session, name, key, **heard.proof)
-        listed = self._list_to_join(session, heard)
+        listed = invited_to or self._list_for_newcomers(session, heard)
         if listed is None:
             self._reach(session, heard)
         else:
@@ -225,10 +227,8 @@ class Residents:
             session.add(contact)
         return "language"
 
-    def _list_to_join(self, session: Session, heard: _Heard) -> ContactList | None:
-        """The list that an invitation names, else one for those who are on none."""
-        if asked := invited.read(session, self._tokens, heard.event.token).list:
-            return asked
+    def _list_for_newcomers(self, session: Session, heard: _Heard) -> ContactList | None:
+        """The general list, for those who are on none."""
         if any(_is_subscribed(session, endpoint) for endpoint in heard.known):
             return None
         return lists.get_or_create(session, JOINED_LIST, description=_JOINED_DESCRIPTION)
