@@ -87,9 +87,9 @@ def find(
     found = found or _with_address(session, known, target, channel)
     seen = [endpoint for endpoint in found if _is_visible(session, keeper, endpoint)]
     if not seen:
-        where = "" if keeper.keeps_all else f"On the lists that {keeper.name} keeps: "
+        where = "No" if keeper.keeps_all else f"On the lists that {keeper.name} keeps, no"
         raise ConsentError(
-            f"{where}No contact has this number, and nobody this address. "
+            f"{where} contact has this number, and nobody this address. "
             "Look them up: notify contacts list --search"
         )
     return seen

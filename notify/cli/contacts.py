@@ -34,7 +34,7 @@ _COUNTS = {
     "rejected": "  not imported",
     "endpoints": "new addresses",
     "consents": "yeses recorded, one for each address and list",
-    "opt_outs": "noes recorded",
+    "opt_outs": "noes recorded, one for each address",
     "opt_outs_kept": "yeses not taken: the resident has said no",
     "languages_kept": "another language than ours: ours is kept",
 }
