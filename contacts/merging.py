@@ -282,7 +282,7 @@ class Merger:
             self._report.consents_without_wording += word.decision and event is not None and not word.wording
 
     def _word(self, entry: Entry, place: Place, list_id: int | None) -> consent.Word:
-        # A stop in a sheet is about everything: in doubt nobody is written to.
+        # A stop in a sheet is about everything: in doubt nobody is written to. Nobody said it in the words of a yes.
         decision = list_id is not None
         return consent.Word(
             contact_id=place.person.id,
@@ -290,8 +290,8 @@ class Merger:
             list_id=list_id,
             decision=decision,
             method=Method.IMPORT.value,
-            wording=entry.wording,
-            wording_language=entry.wording_language,
+            wording=entry.wording if decision else "",
+            wording_language=entry.wording_language if decision else "",
             reference=entry.reference,
             actor=self._scope.actor,
             at=entry.agreed_at if decision else entry.refused_at,

@@ -311,6 +311,17 @@ def test_public_task_beside_a_consent_column_is_refused(load: Load) -> None:
         load(ANA, attestation=law)
 
 
+def test_r31_a_no_is_not_recorded_in_the_words_of_a_yes(session: Session, load: Load) -> None:
+    sheet = "phone,consent,consent_source\n202-555-0143,yes,form 1\n202-555-0144,stop,form 2\n"
+    load(sheet, attestation=SIGNED)
+    yes, no = session.execute(select(ConsentEvent).order_by(ConsentEvent.id)).scalars().all()
+    if not yes.decision:
+        yes, no = no, yes
+    assert (yes.wording, yes.wording_language) == ("I want news from the city.", "en")
+    assert (no.decision, no.wording, no.wording_language) == (False, "", "")
+    assert no.reference.startswith("form 2; ")
+
+
 @pytest.mark.parametrize(
     ("cell", "country", "day"),
     [
