@@ -177,6 +177,9 @@ class Page:
         plain = request.query_params.get("view") == "text"
         return {
             "opened": opened,
+            "is_blocked": bool(
+                opened and opened.channel == "telegram" and opened.address in self.sandbox.bots.blocked
+            ),
             "letter": letter,
             "pages": shown,
             "page_size": _PAGES_SHOWN,

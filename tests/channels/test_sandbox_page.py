@@ -159,6 +159,18 @@ async def test_a_resident_answers_through_the_form(sandbox: Sandbox, client: htt
     assert sandbox.bots.blocked == {"42"}
 
 
+async def test_the_page_tells_that_a_resident_has_blocked_the_bot(
+    sandbox: Sandbox, client: httpx.AsyncClient
+) -> None:
+    told = "This resident has blocked the bot"
+    await client.post("/reply", data={"channel": "telegram", "address": "42", "text": "/start"})
+    assert told not in (await client.get("/?open=telegram:42")).text
+    await client.post("/block", data={"address": "42"})
+    assert told in (await client.get("/?open=telegram:42")).text
+    await client.post("/reply", data={"channel": "telegram", "address": "42", "text": "/start"})
+    assert told not in (await client.get("/?open=telegram:42")).text
+
+
 @pytest.mark.parametrize(
     "form",
     [
