@@ -77,7 +77,7 @@ class Merger:
     def write(self, entries: list[Entry]) -> None:
         """Bring the contacts of some rows, their addresses and their consent into the database."""
         chunk = Chunk(self._look_up(entries))
-        chunk.silenced = self._silenced(entries, chunk)
+        chunk.silenced = self._silenced(entries)
         for entry in entries:
             self._enter(entry, chunk)
         self._write_people(chunk)
@@ -115,16 +115,15 @@ class Merger:
         for found in self._session.execute(said) if places else ():
             places[found.endpoint_id].standing[found.list_id] = (found.active, found.basis)
 
-    def _silenced(self, entries: list[Entry], chunk: Chunk) -> dict[tuple[str, str], set[int]]:
+    def _silenced(self, entries: list[Entry]) -> dict[tuple[str, str], set[int]]:
         """The lists that were refused at addresses of these rows by people who were erased since."""
         found: dict[tuple[str, str], set[int]] = defaultdict(set)
         if not self._scope.proof_key:
             return found
-        unknown = {
-            (reach.channel, reach.key) for entry in entries for reach in entry.reaches if not chunk.at(reach)
-        }
+        # Those on record as well: somebody may have written from there since, and agreed to nothing.
+        asked = {(reach.channel, reach.key) for entry in entries for reach in entry.reaches}
         for list_id in {list_id for entry in entries for list_id in entry.list_ids}:
-            for address in refused_addresses(self._session, self._scope.proof_key, unknown, list_id=list_id):
+            for address in refused_addresses(self._session, self._scope.proof_key, asked, list_id=list_id):
                 found[address].add(list_id)
         return found
 

@@ -200,20 +200,18 @@ class City(RuleBasedStateMachine):
         self._text(which, words)
 
     def _has_left(self, place: Place) -> bool:
-        """The latest word was a no to everything, with no yes to a list since."""
-        words = self.words[place]
-        return words.refuses_everything() and not any(map(words.agrees, self.lists))
+        """The hub takes it that the resident has left: only then some words are a yes to everything."""
+        return any(endpoint.opted_out for endpoint in self._endpoints_of(place))
 
     def _text(self, which: int, words: str) -> None:
         before, place = now(), ("sms", self.phones[which])
+        has_left = self._has_left(place)
         self._take("sms", _texted(self.phones[which], words.format(*self.joinwords)))
-        if words not in SAID:
+        if words not in SAID or (words == "YES" and not has_left):  # else it is an answer (R4)
             return
         about, decision = SAID[words]
-        # A yes, and a no to everything, leave nothing to be decided. YES is a yes only from who has left (R4).
-        is_clear = (decision or about is None) and (words != "YES" or self._has_left(place))
         self._say(place, None if about is None else self.lists[about], decision, at=before)
-        if is_clear:
+        if decision or about is None:  # a yes, and a no to everything, leave nothing to be decided
             self.words[place].may_be_refusing = False
 
     @rule(

@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import func
 from sqlmodel import Session, SQLModel, select
 
+from channels.contract import AddressKind
 from contacts import consent, erasure, importing, lists, runs, undoing, writing
 from contacts.chunks import Seen
 from contacts.consent import Method
@@ -31,7 +32,8 @@ from contacts.models import (
     Membership,
     Subscription,
 )
-from contacts.values import Problem, SheetProblem
+from contacts.registering import add_contact, add_endpoint
+from contacts.values import Address, Problem, SheetProblem
 from notify.database import Database
 
 Load = Callable[..., ImportReport]
@@ -401,6 +403,25 @@ def test_r32_an_erased_opt_out_is_known_again(
     assert live == (["email"] if "@" in row else [])
     assert report.rows == report.created + report.unchanged
     settled(session)
+
+
+@pytest.mark.parametrize("everything", [True, False])
+def test_r32_an_erased_opt_out_stands_though_the_address_is_on_record_again(
+    session: Session, load: Load, everything: bool
+) -> None:
+    """Somebody wrote from the phone, say, and agreed to nothing."""
+    erased(session, load, everything=everything)
+    back = add_contact(session, language="en")
+    phone = Address("+12025550143", "+12025550143")
+    add_endpoint(session, back.id or 0, "sms", AddressKind.PHONE, phone)
+    session.commit()
+    report = load("phone,consent\n202-555-0143,yes\n", proof_key=b"secret")
+    assert (report.created, report.consents, report.opt_outs_kept) == (0, 0, 1)
+    settled(session)
+    consent.opt_in(session, "sms", "+12025550143", list_id=1, method=Method.SMS_KEYWORD)
+    session.commit()
+    report = load("phone,consent\n202-555-0143,yes\n", proof_key=b"secret", list_name="News")
+    assert report.opt_outs_kept == 0
 
 
 def test_an_erased_no_to_one_list_is_no_no_to_another(session: Session, load: Load) -> None:
