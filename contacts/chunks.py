@@ -95,6 +95,7 @@ class Chunk:
         self.decisions: list[
             tuple[Entry, Place, int | None]
         ] = []  # yes to a list, or no to everything (None)
+        self.refused: set[Place] = set()  # by a row of this chunk
         self.silenced: dict[tuple[str, str], set[int]] = {}
 
     def at(self, reach: Reach) -> list[Place]:

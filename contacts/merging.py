@@ -188,8 +188,10 @@ class Merger:
 
     def _refuse(self, entry: Entry, places: list[Place], chunk: Chunk) -> None:
         for place in places:
-            if not place.opted_out:
+            # Kept also where an older no stands: a yes on paper that is entered late may be newer than that one.
+            if place not in chunk.refused:
                 place.opted_out = True
+                chunk.refused.add(place)
                 chunk.decisions.append((entry, place, None))
 
     def _agree(self, entry: Entry, place: Place, places: list[Place], chunk: Chunk) -> None:

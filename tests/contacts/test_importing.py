@@ -207,7 +207,24 @@ def test_a_stop_in_the_sheet_is_an_opt_out_from_everything(session: Session, loa
     assert report.opt_outs == 2
     assert subscribed(session) == set()
     assert all(each.opted_out for each in endpoints(session).values())
-    assert load(ANA.replace(",yes", f",{cell}")).opt_outs == 0
+    assert load(ANA.replace(",yes", f",{cell}")).opt_outs == 2  # said again, and kept again
+
+
+def test_r32_a_stop_that_is_said_again_outlives_a_form_from_between(session: Session, load: Load) -> None:
+    load("phone,consent\n202-555-0143,yes\n")
+    (endpoint,), news = endpoints(session).values(), lists.by_name(session, "News").id
+
+    def form(decision: bool, day: int, list_id: int | None) -> None:
+        consent.record(
+            session, contact_id=endpoint.contact_id, endpoint_id=endpoint.id or 0, list_id=list_id,
+            decision=decision, method=Method.PAPER, at=datetime(2026, 1, day, tzinfo=UTC),
+        )  # fmt: skip
+
+    load("phone,consent,consent date\n202-555-0143,stop,2026-01-05\n")
+    load("phone,consent\n202-555-0143,stop\n")
+    form(True, 9, news)
+    session.refresh(endpoint)
+    assert endpoint.opted_out
 
 
 def test_a_stop_silences_everybody_who_shares_the_phone(
