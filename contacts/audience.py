@@ -29,7 +29,7 @@ from contacts.conditions import (
     matches,
 )
 from contacts.filter_trees import Tree
-from contacts.models import Contact, Endpoint, EndpointState, Membership
+from contacts.models import Contact, Endpoint, EndpointState
 
 SAMPLE = 97  # one contact in so many is looked at to tell how wide an audience is
 
@@ -108,12 +108,12 @@ def belongs(wanted: Audience, people: People, *, one_by_one: bool = False) -> Co
     Args:
         wanted: the audience.
         people: the entities asked about.
-        one_by_one: for a few contacts; else the query starts from those on the list.
+        one_by_one: for a few contacts, or for nearly all; else the query starts from those on the list.
     """
     on_list = (
         [] if wanted.list_id is None else [is_member(people.contact, wanted.list_id, one_by_one=one_by_one)]
     )
-    return and_(*on_list, _fits(wanted, people))
+    return and_(is_there(people.contact), *on_list, matches(wanted.tree, people))
 
 
 def refusal(wanted: Audience, *, public_task: bool) -> ColumnElement[Any]:
@@ -147,7 +147,7 @@ def languages(session: Session) -> list[str]:
 
 
 def is_wide(session: Session, channel: str, wanted: Audience) -> bool:
-    """Whether the audience has an address on the channel for every fourth contact, by a sample.
+    """Whether the audience has an address on the channel for every second contact, by a sample.
 
     Args:
         session: may read.
@@ -160,7 +160,7 @@ def is_wide(session: Session, channel: str, wanted: Audience) -> bool:
         sample, belongs(wanted, people, one_by_one=True)
     )
     span = session.execute(select(func.max(col(Contact.id)))).scalar() or 0
-    return int(session.execute(found).scalar_one()) * SAMPLE * 4 >= span
+    return int(session.execute(found).scalar_one()) * SAMPLE * 2 >= span
 
 
 def candidates(
@@ -208,8 +208,9 @@ def candidates(
         # Most rows are good: for them nothing more is asked.
         case((good, _first([(before, twice)])), else_=_first(reasons)).label("reason"),
     ]
-    rows = _addresses(select(*columns, people.endpoint.address_key), channel, people, wanted.list_id)
-    rows = rows.where(_fits(wanted, people))
+    rows = _addresses(select(*columns, people.endpoint.address_key), channel, people).where(
+        belongs(wanted, people, one_by_one=wide)
+    )
     return _in_all_languages(rows) if per_household else rows.with_only_columns(*columns)
 
 
@@ -233,22 +234,12 @@ def without_address(channels: list[str], wanted: Audience) -> Select[Any]:
     return cast("Select[Any]", nowhere)
 
 
-def _fits(wanted: Audience, people: People) -> Condition:
-    """The contact is there, and the filter is true of it."""
-    return and_(is_there(people.contact), matches(wanted.tree, people))
-
-
-def _addresses(query: Select[Any], channel: str, people: People, list_id: int | None = None) -> Select[Any]:
-    """The addresses on a channel; with a list only those of its members, from whom the query starts."""
+def _addresses(query: Select[Any], channel: str, people: People) -> Select[Any]:
     contact, endpoint = people
-    if list_id is None:
-        query = query.select_from(contact)
-    else:
-        member: Any = aliased(Membership)
-        query = query.select_from(member).join(contact, contact.id == member.contact_id)
-        query = query.where(member.list_id == list_id)
-    return query.join(endpoint, and_(endpoint.contact_id == contact.id, endpoint.channel == channel)).where(
-        endpoint.state != EndpointState.ERASED.value
+    return (
+        query.select_from(contact)
+        .join(endpoint, and_(endpoint.contact_id == contact.id, endpoint.channel == channel))
+        .where(endpoint.state != EndpointState.ERASED.value)
     )
 
 
@@ -265,10 +256,10 @@ def _is_shared(channel: str) -> Condition:
         .group_by(one.address_key)
         .having(func.count() > 1)
     )
-    several = shared.subquery()
     other: Any = aliased(Endpoint)
-    same = and_(other.channel == channel, other.address_key == several.c.address_key)
-    return col(Endpoint.id).in_(select(other.id).select_from(several).join(other, same))
+    return col(Endpoint.id).in_(
+        select(other.id).where(other.channel == channel, other.address_key.in_(shared))
+    )
 
 
 def _objections(
