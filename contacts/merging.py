@@ -156,7 +156,12 @@ class Merger:
         self._count(is_new, is_repeated, has_filled or any(has_joined) or any(has_added))
 
     def _is_silent(self, entry: Entry, reach: Reach, chunk: Chunk) -> bool:
-        """Whoever had this address refused all these lists, was erased, and did not come back."""
+        """Whoever had this address refused all these lists, was erased, and did not come back.
+
+        A stop is kept all the same: it is about every list.
+        """
+        if reach.decision is False:
+            return False
         refused = chunk.silenced.get((reach.channel, reach.key))
         wanted = set(entry.list_ids) - self._scope.exclusions
         return bool(refused) and wanted <= (refused or set()) and not chunk.at(reach)

@@ -424,6 +424,15 @@ def test_r32_an_erased_opt_out_stands_though_the_address_is_on_record_again(
     assert report.opt_outs_kept == 0
 
 
+def test_r32_a_stop_is_kept_where_somebody_erased_had_refused_only_this_list(
+    session: Session, load: Load
+) -> None:
+    erased(session, load, everything=False)
+    assert load("phone,consent\n202-555-0143,stop\n", proof_key=b"secret").opt_outs == 1
+    report = load("phone,consent\n202-555-0143,yes\n", list_name="Alerts", proof_key=b"secret")
+    assert (report.consents, report.opt_outs_kept) == (0, 1)
+
+
 def test_an_erased_no_to_one_list_is_no_no_to_another(session: Session, load: Load) -> None:
     erased(session, load, everything=False)
     report = load("phone,consent\n202-555-0143,yes\n", list_name=["News", "Alerts"], proof_key=b"secret")
