@@ -46,7 +46,10 @@ class Desk:
         self._hub, self._statement_id, self._language, self._email = hub, statement_id, language, email
         self._at = 1
         self._seen = ""  # what stood there when it was shown
-        self._before: tuple[int, str] | None = None  # the last change: which sentence, and what stood there
+        self._read: dict[int, str] = {}  # every sentence that was shown, as it stood then
+        self._before: tuple[int, editing.Before, str] | None = (
+            None  # the last change: where, from what, to what
+        )
         self._suggestions: list[str] = []
 
     def work(self) -> None:
@@ -82,7 +85,10 @@ class Desk:
         if key == "?":
             return self._show_keys()
         if key == "e" and not rest and sys.stdin.isatty():
-            rest = self._typed()
+            try:
+                rest = self._typed()
+            except (EOFError, KeyboardInterrupt):
+                return say("Nothing is changed.")
         with self._hub.database.session() as session:
             statement = statements.find(session, self._statement_id)
             try:
@@ -103,8 +109,21 @@ class Desk:
         self._next(session, statement, "")
 
     def _approve_all(self, session: Session, statement: Statement, _rest: str) -> None:
-        self._sign(session, statement, None)
-        good("All sentences are approved.")
+        unread = [row for row in self._rows(session) if not row.approved_at and not self._has_read(row)]
+        if unread:
+            for row in unread:
+                self._show_row(row)
+            return say(f"You had not seen these {len(unread)} as they stand. A once more approves all.")
+        self._sign(session, statement, None, seen=self._read)
+        return good("All sentences are approved.")
+
+    def _has_read(self, row: Row) -> bool:
+        return self._read.get(row.number) == row.text
+
+    def _show_row(self, row: Row) -> None:
+        say("", f"{row.number}  {row.source}", f"→  {row.text or '(nothing yet)'}")
+        _show_findings(row)
+        self._read[row.number] = row.text
 
     def _sign(
         self,
@@ -119,17 +138,18 @@ class Desk:
         )  # fmt: skip
 
     def _edit(self, session: Session, statement: Statement, rest: str) -> None:
-        before, number = self._seen, self._at
-        editing.edit(
-            session, statement, self._language, number, rest, find(session, self._email), seen=before
-        )  # fmt: skip
-        self._before = (number, before)
+        number, before = self._at, editing.Before.of(self._row(session))
+        row = editing.edit(
+            session, statement, self._language, number, rest, find(session, self._email), seen=self._seen
+        )
+        self._before = (number, before, row.text)
 
     def _undo(self, session: Session, statement: Statement, _rest: str) -> None:
-        number, words = self._before or (0, "")
-        if not words:
+        if self._before is None:
             raise Refused("There is no change to take back.")
-        editing.edit(session, statement, self._language, number, words, find(session, self._email))
+        number, before, made = self._before
+        person = find(session, self._email)
+        editing.put_back(session, statement, self._language, number, before, person, seen=made)
         self._at, self._before = number, None
 
     def _typed(self) -> str:
@@ -211,7 +231,7 @@ class Desk:
         rows = self._rows(session)
         statement = statements.find(session, self._statement_id)
         row = rows[self._at - 1]
-        self._seen = row.text
+        self._seen = self._read[row.number] = row.text
         done = sum(each.approved_at is not None for each in rows)
         grid = Table.grid(expand=True, padding=(0, 2))
         for language in (statement.source_language, self._language):
@@ -278,5 +298,5 @@ def _show_findings(row: Row) -> None:
     for at, each in enumerate(row.findings, start=1):
         style = SEVERITY.get(each["severity"], "") if each in still_open else "green"
         mark = f"[{style}]{at} {each['severity'] if each in still_open else 'signed off'}[/]"
-        console.print(f"  {mark} ", end="")
-        console.print(each["message"], markup=False)
+        line = Words.from_markup(f"  {mark} ").append(each["message"])
+        console.print(line, soft_wrap=not console.is_terminal)

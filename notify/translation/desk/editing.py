@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from sqlmodel import Session
 
 from contacts.columns import now
@@ -77,7 +80,66 @@ def edit(
         translation.language,
         glossary.load(session, statement.source_language, translation.language),
     )
-    translation.origin, translation.editor_id = Origin.HUMAN, editor.id
+    translation.origin, translation.engine, translation.editor_id = Origin.HUMAN, "", editor.id
+    keeping.keep(session, statement, translation, found, editor)
+    return row
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """A sentence as it was before a change, and whose words those were."""
+
+    text: str
+    origin: str
+    engine: str
+    score: float | None
+    editor_id: int | None
+    edited_at: datetime | None
+
+    @classmethod
+    def of(cls, row: Row) -> Before:
+        """A sentence as it is now."""
+        return cls(row.text, row.origin, row.engine, row.score, row.editor_id, row.edited_at)
+
+
+def put_back(
+    session: Session,
+    statement: Statement,
+    language: str,
+    number: int,
+    before: Before,
+    editor: Staff,
+    *,
+    seen: str,
+) -> Row:
+    """Take back one's own change: the words are again whose they were. It has to be approved again.
+
+    Args:
+        session: an open session that may write.
+        statement: what is translated.
+        language: BCP 47.
+        number: of the sentence, from 1.
+        before: the sentence as it was.
+        editor: who changed it.
+        seen: what their change made of it.
+
+    Raises:
+        NotTheirs: the person may not translate.
+        NotPossible: there is no such translation or sentence, it is stale, or somebody has changed it meanwhile.
+    """
+    rules.require_translator(editor)
+    translation = reading.existing(session, statement, language)
+    rules.refuse_stale(session, statement, translation)
+    found = reading.rows(session, statement, translation)
+    row = reading.sentence(found, number)
+    rules.refuse_unseen([row], {number: seen})
+    _write(row, before.text, editor)
+    row.origin, row.engine, row.score = before.origin, before.engine, before.score
+    row.editor_id, row.edited_at = before.editor_id, before.edited_at
+    row.findings = []
+    if row.text:
+        terms = glossary.load(session, statement.source_language, translation.language)
+        findings.examine(row, statement, translation.language, terms)
     keeping.keep(session, statement, translation, found, editor)
     return row
 
