@@ -168,6 +168,21 @@ def explain(session: Session, expression: str) -> str:
     return filters.explain(looked_up(session, expression), _list_names(session))
 
 
+def lists_named(session: Session, expression: str) -> set[int]:
+    """The numbers of the lists that a filter names, to mean or to leave out those on them.
+
+    Raises:
+        FilterError: as `looked_up` does.
+    """
+    return {
+        value
+        for term, _ in terms(looked_up(session, expression))
+        if isinstance(term, Is) and term.field == "list"
+        for value in term.values
+        if isinstance(value, int)
+    }
+
+
 def doubts(session: Session, expression: str) -> list[str]:
     """What looks like a slip: areas and groups that no contact has, with the nearest that some have.
 

@@ -58,6 +58,16 @@ def require_keeper(session: Session, person: Staff, list_id: int) -> None:
         )
 
 
+def require_counting(session: Session, person: Staff, list_ids: Collection[int]) -> None:
+    """Make sure that a person may count with lists: who only keeps lists, with no others'; a count of one names one.
+
+    Raises:
+        StaffError: a list is not in their hands.
+    """
+    for list_id in sorted(list_ids) if not person.may(Deed.DISPATCH) else ():
+        require_keeper(session, person, list_id)
+
+
 def require_contact(session: Session, person: Staff, contact_id: int) -> None:
     """Make sure that a person may see a contact: who is on one of their lists.
 

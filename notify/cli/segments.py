@@ -10,7 +10,6 @@ import typer
 from sqlmodel import Session
 
 from contacts import filters, lists, segments
-from contacts.filter_trees import Is, terms
 from contacts.models import Segment
 from contacts.segments import Counts
 from notify import audit, liaisons, staff
@@ -161,13 +160,10 @@ def _require_own_lists(session: Session, as_: str | None, expression: str, excep
     """
     named = as_ or os.environ.get("NOTIFY_AS")
     person = staff.find(session, named) if named else None
-    if person is None or person.may(Deed.DISPATCH):
+    if person is None:
         return
-    tree = segments.looked_up(session, expression)
-    asked = {value for term, _ in terms(tree) if isinstance(term, Is) and term.field == "list"
-             for value in term.values if isinstance(value, int)}  # fmt: skip
-    for list_id in sorted(asked | {lists.by_name(session, name).id or 0 for name in except_ or []}):
-        liaisons.require_keeper(session, person, list_id)
+    left_out = {lists.by_name(session, name).id or 0 for name in except_ or []}
+    liaisons.require_counting(session, person, segments.lists_named(session, expression) | left_out)
 
 
 def _expression(session: Session, what: str) -> str:

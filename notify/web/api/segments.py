@@ -11,9 +11,11 @@ from sqlmodel import Session, col, select
 from contacts import segments
 from contacts.models import Segment
 from contacts.segments import FilterError, SegmentError
+from notify import liaisons
 from notify.apikeys import Scope
 from notify.hub import address_kinds
-from notify.web.api.calls import Answer, Caller, Trace
+from notify.staff import StaffError
+from notify.web.api.calls import Answer, Call, Caller, Trace
 from notify.web.api.fields import IfMatch, PathId
 from notify.web.api.paging import Paging
 from notify.web.api.problems import not_possible, not_there
@@ -113,12 +115,12 @@ def delete_segment(call: Caller, segment_id: PathId) -> Response:
 
 def count_segment(call: Caller, segment_id: PathId) -> Response:
     """How many people a segment means now, by channel and language."""
-    return call.read(lambda session: _counted(session, _segment(session, segment_id).expression))
+    return call.read(lambda session: _counted(session, call, _segment(session, segment_id).expression))
 
 
 def count_filter(call: Caller, wanted: Filter) -> Response:
     """How many people a filter means now, without saving it."""
-    return call.read(lambda session: _counted(session, wanted.expression))
+    return call.read(lambda session: _counted(session, call, wanted.expression))
 
 
 def _segment(session: Session, segment_id: int) -> Segment:
@@ -143,7 +145,13 @@ def _understood() -> Iterator[None]:
         raise not_possible("/name", "segment_name", str(error)) from None
 
 
-def _counted(session: Session, expression: str) -> Answer:
+def _counted(session: Session, call: Call, expression: str) -> Answer:
+    with _understood():
+        named = segments.lists_named(session, expression)
+    try:
+        liaisons.require_counting(session, call.person, named)
+    except StaffError as error:
+        raise not_possible("/expression", "list_unknown", str(error)) from None
     with _understood():
         counts = segments.count(session, expression)
         said = segments.explain(session, expression)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from api_city import EVA, ROSA, Office, Program, place, refused
+from api_city import EVA, OMAR, ROSA, Office, Program, place, refused
 
 IN_SPANISH = {"name": "In Spanish", "expression": 'language = Spanish and area = "Harbor"'}
 
@@ -74,3 +74,15 @@ async def test_a_filter_that_is_not_understood_is_refused_with_its_cure(
 async def test_segments_come_in_pages(ada: Program) -> None:
     numbers = [await ada.make("/segments", {"name": name, "expression": "language = en"}) for name in "cab"]
     assert [each["id"] for each in await ada.everything("/segments", 2)] == numbers
+
+
+async def test_nobody_counts_with_lists_that_others_keep(ada: Program, eva: Program, office: Office) -> None:
+    """A count of one says who is on them."""
+    office.list_of(EVA, "Weekly news")
+    office.list_of(OMAR, "Families")
+    assert (await eva.post("/segments/count", {"expression": 'list = "Weekly news"'})).status_code == 200
+    for expression in ("list = Families", 'area = Harbor and not list = "families"'):
+        refused(await eva.post("/segments/count", {"expression": expression}), 422, "list_unknown")
+        segment = await ada.make("/segments", {"name": expression[:9], "expression": expression})
+        refused(await eva.get(f"/segments/{segment}/count"), 422, "list_unknown")
+        assert (await ada.get(f"/segments/{segment}/count")).status_code == 200
