@@ -82,7 +82,7 @@ async def test_nobody_counts_with_lists_that_others_keep(ada: Program, eva: Prog
     office.list_of(OMAR, "Families")
     assert (await eva.post("/segments/count", {"expression": 'list = "Weekly news"'})).status_code == 200
     for expression in ("list = Families", 'area = Harbor and not list = "families"'):
-        refused(await eva.post("/segments/count", {"expression": expression}), 422, "list_unknown")
+        refused(await eva.post("/segments/count", {"expression": expression}), 422, "not_possible")
         segment = await ada.make("/segments", {"name": expression[:9], "expression": expression})
-        refused(await eva.get(f"/segments/{segment}/count"), 422, "list_unknown")
+        refused(await eva.get(f"/segments/{segment}/count"), 422, "not_possible")
         assert (await ada.get(f"/segments/{segment}/count")).status_code == 200
