@@ -74,6 +74,7 @@ def memory_import(
             session,
             file,
             _tag(source),
+            targets=hub().settings.city.languages,
             replace=replace,
             progress=lambda done: bar.update(task, completed=done),
         )

@@ -300,7 +300,7 @@ def statement_approve(
     as_json: bool = JSON,
 ) -> None:
     """Sign exactly what residents will read, in every language that is ready."""
-    with hub().database.session() as session:
+    with hub().database.reading() as session:  # nobody waits for the database while a person reads
         found = statements.find(session, statement_id)
         approver = find(session, as_)
         texts = statements.ready_texts(session, found)
@@ -308,8 +308,13 @@ def statement_approve(
             raise StatementError(*problems)
         if not as_json:
             _tell_coverage(session, texts)
-        confirm(f"Sign {found.reference} ({', '.join(sorted(texts))}) as {approver.email}?", yes=yes)
-        ask_again(approver)
+    confirm(f"Sign {found.reference} ({', '.join(sorted(texts))}) as {approver.email}?", yes=yes)
+    ask_again(approver)
+    read = statements.content_hash(found, texts)
+    with hub().database.session() as session:
+        found, approver = statements.find(session, statement_id), find(session, as_)
+        if statements.content_hash(found, statements.ready_texts(session, found)) != read:
+            raise Refused(f"{found.reference} has changed meanwhile. Read it again, then sign.")
         signed = statements.approve(session, found, approver)
         session.commit()
     if as_json:
@@ -337,10 +342,12 @@ def _tell_coverage(session: Session, texts: dict[str, Text]) -> None:
 @statement.command("withdraw")
 def statement_withdraw(statement_id: int, as_: str | None = AS, yes: bool = YES) -> None:
     """Take a statement back: what has not been sent will not be."""
+    with hub().database.reading() as session:
+        reference = statements.find(session, statement_id).reference
+    confirm(f"Withdraw {reference}? This cannot be undone.", yes=yes)
     with hub().database.session() as session:
         found = statements.find(session, statement_id)
         person = actor(session, as_, Deed.DISPATCH)
-        confirm(f"Withdraw {found.reference}? This cannot be undone.", yes=yes)
         statements.withdraw(session, found, person)
         stopped = control.stop_all_of(session, statement_id, person)
         session.commit()

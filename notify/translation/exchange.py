@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -21,7 +21,7 @@ from sqlmodel import Session, select
 
 from contacts.sheets import safe_cell
 from notify.translation import memory
-from notify.translation.codes import standard
+from notify.translation.codes import best_match, standard
 from notify.translation.models import MemoryEntry, Term, TermKind
 
 LONGEST = 5000  # characters of one sentence
@@ -51,6 +51,7 @@ def read_tmx(
     path: Path,
     source: str,
     *,
+    targets: Iterable[str] = (),
     replace: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> Taken:
@@ -60,16 +61,17 @@ def read_tmx(
         session: an open session that may write; nothing is committed.
         path: the file.
         source: the language that statements are written in, BCP 47; every other one in a unit is a target.
+        targets: the languages that the city translates to; a unit in es-US serves a city that has es.
         replace: the file's word counts more than ours.
         progress: called with how many units have been read.
 
     Raises:
         ExchangeError: it is no TMX file, or too large.
     """
-    taken = Taken()
+    taken, ours = Taken(), (source, *targets)
     for number, unit in enumerate(_elements(path, "tmx", {"tu"}), start=1):
         try:
-            texts = _variants(unit)
+            texts = _as_ours(_variants(unit), ours)
         except ValueError as error:
             taken.problems.append(f"unit {number}: {error}")
             continue
@@ -186,6 +188,12 @@ def _variants(unit: Element) -> dict[str, str]:
             text = " ".join("".join(each.itertext()) for each in variant if _name(each) == "seg")
             texts[standard(language)] = " ".join(text.split())
     return texts
+
+
+def _as_ours(texts: dict[str, str], ours: Sequence[str]) -> dict[str, str]:
+    """Sentences by the tags that we use: other tools write en-US where we say en. An exact tag counts more."""
+    named = {best_match(language, ours) or language: text for language, text in texts.items()}
+    return named | {language: text for language, text in texts.items() if language in ours}
 
 
 def _take_unit(

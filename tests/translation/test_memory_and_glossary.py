@@ -137,6 +137,19 @@ def test_a_tmx_file_of_another_tool_is_read(session: Session, tmp_path: Path) ->
     assert (again.added, again.known) == (0, 2)
 
 
+def test_a_tmx_file_that_names_regions_serves_a_city_that_does_not(session: Session, tmp_path: Path) -> None:
+    regional = """<tmx version="1.4"><body>
+    <tu><tuv xml:lang="en-US"><seg>Come in.</seg></tuv><tuv xml:lang="es-US"><seg>Pasen.</seg></tuv>
+        <tuv xml:lang="es"><seg>Entren.</seg></tuv><tuv xml:lang="zh-TW"><seg>請進。</seg></tuv></tu>
+    <tu><tuv xml:lang="en-GB"><seg>Thank you.</seg></tuv><tuv xml:lang="es-MX"><seg>Gracias.</seg></tuv></tu>
+    </body></tmx>"""
+    path = write(tmp_path / "a.tmx", regional)
+    taken = exchange.read_tmx(session, path, "en", targets=["es", "zh-Hans"])
+    assert (taken.added, taken.problems) == (3, [])
+    kept = {(each.target_language, each.text) for each in memory.every(session)}
+    assert kept == {("es", "Entren."), ("es", "Gracias."), ("zh-TW", "請進。")}
+
+
 def test_what_was_approved_here_stays_unless_it_is_to_be_replaced(session: Session, tmp_path: Path) -> None:
     keep(session, "You are not alone.", "Ustedes no están solos.")
     path = write(tmp_path / "a.tmx", TMX)
