@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from channels.contract import Level
 
@@ -44,8 +45,12 @@ def say(*lines: str) -> None:
 
 def good(line: str) -> None:
     """Something was done."""
-    console.print("[green]✓[/] ", end="")
-    _prose(line)
+    _marked(console, "[green]✓[/]", line)
+
+
+def _marked(where: Console, mark: str, line: str) -> None:
+    words = Text.from_markup(f"{mark} ").append(line)
+    where.print(words, soft_wrap=not where.is_terminal)
 
 
 def _prose(line: str) -> None:
@@ -81,8 +86,7 @@ def confirm(question: str, *, yes: bool) -> None:
 def fail(message: str) -> None:
     """An error, on standard error, one line for each problem."""
     for line in message.splitlines() or ["It did not work."]:
-        errors.print("[red]error:[/] ", end="")
-        errors.print(line, markup=False, soft_wrap=True)
+        _marked(errors, "[red]error:[/]", line)
 
 
 def _shown(cell: object) -> str:

@@ -54,7 +54,7 @@ def sign_off(
             f"Sentence {number} has {len(row.findings)} findings; there is no number {finding}.",
         )
     if len(reason.strip()) < 3:
-        raise NotPossible(Why.NO_REASON, "Say why the sentence is right as it is: --reason TEXT")
+        raise NotPossible(Why.NO_REASON, "Say why the sentence is right as it is, in a few words.")
     about = row.findings[finding - 1]
     signature = {
         "kind": about["kind"],

@@ -36,7 +36,7 @@ def require_reader(person: Staff, language: str) -> None:
         raise NotTheirs(
             Why.NOT_READ,
             f"{person.email} reads {', '.join(known)}, not {language}: somebody who reads it has to approve. "
-            "If that is not so: notify staff add EMAIL --role translator --reads LANGUAGE",
+            f"If that is not so: notify staff add {person.email} --role translator --reads {language}",
         )
 
 
