@@ -275,21 +275,27 @@ def _compare_numbers(
     missing, added = unpaired(wanted, present)
     words = number_words(source, language)
     strange = words.unexplained(added)
-    for number in missing:
-        yield _missing_number(number, maybe_a_word=number.small and not strange)
-    for number in strange:
-        yield _added_number(number, maybe_a_word=words.larger or (not words.known and number.small))
+    lost = [(number, number.small and not strange) for number in missing]
+    new = [(number, words.larger or (not words.known and number.small)) for number in strange]
+    # One number gone and another come is a wrong hour or amount; one alone may have become a word.
+    certain = Severity.BLOCKING if _any_certain(lost) and _any_certain(new) else Severity.WARNING
+    for number, maybe_a_word in lost:
+        yield _missing_number(number, Severity.NOTE if maybe_a_word else certain, maybe_a_word=maybe_a_word)
+    for number, maybe_a_word in new:
+        yield _added_number(number, Severity.NOTE if maybe_a_word else certain)
 
 
-def _missing_number(number: Number, *, maybe_a_word: bool) -> TextFinding:
-    severity = Severity.NOTE if maybe_a_word else Severity.WARNING
+def _any_certain(numbers: Iterable[tuple[Number, bool]]) -> bool:
+    return any(not maybe_a_word for _, maybe_a_word in numbers)
+
+
+def _missing_number(number: Number, severity: Severity, *, maybe_a_word: bool) -> TextFinding:
     message = f"The translation lacks the number {number.text}" + (
         "; it may be written as a word." if maybe_a_word else "."
     )
     return TextFinding(severity, Kind.NUMBER, message, number.text, source=(number.start, number.end))
 
 
-def _added_number(number: Number, *, maybe_a_word: bool) -> TextFinding:
-    severity = Severity.NOTE if maybe_a_word else Severity.WARNING
+def _added_number(number: Number, severity: Severity) -> TextFinding:
     message = f"The translation has the number {number.text}, which the source does not have in digits."
     return TextFinding(severity, Kind.NUMBER, message, number.text, target=(number.start, number.end))

@@ -122,16 +122,17 @@ def test_an_address_from_nowhere_blocks(target: str, fact: str) -> None:
 @pytest.mark.parametrize(
     ("source", "target", "severities"),
     [
-        ("1,250 people", "1.520 personas", [Severity.WARNING, Severity.WARNING]),
-        ("6:30 p.m.", "6:30 a. m.", [Severity.WARNING, Severity.WARNING]),
+        ("1,250 people", "1.520 personas", [Severity.BLOCKING, Severity.BLOCKING]),
+        ("6:30 p.m.", "6:30 a. m.", [Severity.BLOCKING, Severity.BLOCKING]),
+        ("up to $1,500", "hasta $1", [Severity.BLOCKING, Severity.BLOCKING]),
         ("We saw 40 people", "Vimos a muchas personas", [Severity.WARNING]),
         ("We saw people", "Vimos a 40 personas", [Severity.WARNING]),
         ("3 buses", "tres autobuses", [Severity.NOTE]),
-        ("3 buses", "4 autobuses", [Severity.WARNING, Severity.WARNING]),
+        ("3 buses", "4 autobuses", [Severity.BLOCKING, Severity.BLOCKING]),
         ("twenty buses", "20 autobuses", [Severity.NOTE]),
     ],
 )
-def test_numbers_warn_and_small_ones_that_may_be_words_are_noted(
+def test_a_changed_number_blocks_a_lost_one_warns_and_one_that_may_be_a_word_is_noted(
     source: str, target: str, severities: list[Severity]
 ) -> None:
     assert [finding.severity for finding in check(source, target)] == severities
@@ -143,7 +144,7 @@ def test_number_words_of_other_languages_are_not_known_so_small_numbers_are_only
 
 
 def test_the_gravest_finding_comes_first() -> None:
-    findings = check("Call 555-0100 at 7 with 3 friends", "Venga a las 8")
+    findings = check("Call 555-0100 with 40 friends", "Venga")
     assert [finding.severity for finding in findings] == sorted(
         (finding.severity for finding in findings), key=list(Severity).index
     )
