@@ -14,6 +14,7 @@ from notify.cli.output import AS, JSON, Refused, console, good, put_json, say, t
 from notify.staff import Deed, Staff, find
 from notify.statements import Statement, Translation
 from notify.translation.desk import approving, editing, findings, preparing, reading
+from notify.translation.facts import Severity
 from notify.translation.models import TranslatedSentence
 
 translation = typer.Typer(
@@ -46,7 +47,8 @@ def translation_list(statement_id: int, as_json: bool = JSON) -> None:
     )
     for each in rows:
         for finding in each["findings"]:
-            say(f"{each['language']}, {finding['place']}: {finding['message']}")
+            where = f"sentence {finding['sentence']}" if "sentence" in finding else "the whole"
+            say(f"{each['language']}, {where}: {finding['message']}")
     return None
 
 
@@ -152,12 +154,27 @@ def translation_approve(
         found = statements.find(session, statement_id)
         reviewer = find(session, as_)
         kept = _approve(session, found, language, reviewer, sentence or None)
-        left = sum(row.approved_at is None for row in reading.rows(session, found, kept))
+        rows = reading.rows(session, found, kept)
+        left = sum(row.approved_at is None for row in rows)
+        doubts = _doubts(
+            [row for row in rows if row.approved_at and (not sentence or row.number in sentence)]
+        )
         session.commit()
     if left:
         good(f"{found.reference}: approved; {left} sentences of {kept.language} are left.")
     else:
         good(f"{found.reference}: {kept.language} may leave once the statement is approved.")
+    say(*doubts)
+
+
+def _doubts(approved: list[TranslatedSentence]) -> list[str]:
+    """The warnings that stand though somebody has approved: they may want a second look."""
+    return [
+        f"  Sentence {row.number}, approved as it is: {each['message']}"
+        for row in approved
+        for each in findings.open_findings(row)
+        if each["severity"] == Severity.WARNING
+    ]
 
 
 def _approve(

@@ -6,12 +6,13 @@ import sys
 from collections.abc import Callable
 
 import pytest
-from world import ANA, BEN, ENGLISH, hire
+from world import ANA, BEN, ENGLISH, SPANISH, TARA, hire
 
 from notify import staff, statements
-from notify.cli import main, words
+from notify.cli import main, translations, words
 from notify.hub import Hub
 from notify.statements import State
+from notify.translation.desk import editing
 
 
 @pytest.fixture
@@ -75,3 +76,18 @@ def test_others_can_work_while_somebody_thinks_about_a_withdrawal(
     monkeypatch.setattr(words, "confirm", lambda *_, **__: somebody_adds_to_the_staff(hub))
     assert command(monkeypatch, "statement", "withdraw", "1", "--as", BEN) == 0
     assert state(hub) == State.WITHDRAWN
+
+
+def test_who_approves_a_translation_is_told_which_warnings_stand(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with hub.database.session() as session:
+        text = statements.parse(SPANISH.replace("a las 9:00.", "temprano.")).text
+        tara = staff.find(session, TARA)
+        editing.set_by_hand(session, statements.find(session, 1), "es", text, tara)
+        session.commit()
+    monkeypatch.setattr(translations, "hub", lambda: hub)
+    assert command(monkeypatch, "translation", "list", "1") == 0
+    assert "es, sentence 2: The translation lacks the number 9:00." in capsys.readouterr().out
+    assert command(monkeypatch, "translation", "approve", "1", "es", "--as", TARA) == 0
+    assert "Sentence 2, approved as it is: The translation lacks the number 9:00." in capsys.readouterr().out

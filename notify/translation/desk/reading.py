@@ -35,7 +35,9 @@ def summary(session: Session, statement: Statement, translation: Translation) ->
         "title": translation.title,
         "sentences": len(found),
         "sentences_approved": sum(row.approved_at is not None for row in found),
-        "findings": [finding for row in found for finding in findings.open_findings(row)]
+        "findings": [
+            {**finding, "sentence": row.number} for row in found for finding in findings.open_findings(row)
+        ]
         + translation.findings_list,
     }
 
