@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -149,9 +150,14 @@ from contacts import writing
 from contacts.importing import import_contacts
 from notify.database import Database
 writing.CHUNK = 50
+
+def told(done):
+    print(done, flush=True)
+    sys.stdin.readline()  # goes on when it is let: however busy the machine is, it does not run ahead
+
 with Database(sys.argv[1]).session() as session:
     import_contacts(session, Path(sys.argv[2]), list_name=["News", "Alerts"], country="US", actor="eva",
-                    progress=lambda done: print(done, flush=True))
+                    progress=told)
 """
 
 
@@ -164,18 +170,24 @@ def test_killed_again_and_again_nobody_is_lost_or_doubled(
     killed = 0
     for patience in (3, 8, 5, 13, 7, 1_000_000):
         process = subprocess.Popen(
-            [sys.executable, "-c", KILLED, url, str(path)], stdout=subprocess.PIPE, text=True
-        )
+            [sys.executable, "-c", KILLED, url, str(path)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert process.stdin is not None
         assert process.stdout is not None
         for _ in range(patience):
             if not process.stdout.readline():
                 break
+            process.stdin.write("on\n")
+            process.stdin.flush()
         else:
             time.sleep(0.004 * patience)  # somewhere inside the next chunk
             os.kill(process.pid, signal.SIGKILL)
             killed += 1
         process.stdout.close()
         status = process.wait()
+        with suppress(BrokenPipeError):  # what it was not let do any more
+            process.stdin.close()
     assert (killed, status) == (5, 0)
     assert counted(session, Contact, Endpoint, Membership) == [3000, 6000, 6000]
     assert counted(session, ConsentEvent, Subscription, ImportRun) == [12000, 12000, 1]
