@@ -77,6 +77,14 @@ class FindingShape(Shape):
     place: str = Field(description="Which part of the text.", examples=["short"])
 
 
+class PlacedFinding(FindingShape):
+    """A finding among all those of a translation."""
+
+    sentence: int | None = Field(
+        default=None, description="The number of the sentence; null where it is about the whole."
+    )
+
+
 class NumberedFinding(FindingShape):
     """A finding of one sentence."""
 
@@ -140,7 +148,7 @@ class TranslationSummary(Shape):
     title: str
     sentences: int
     sentences_approved: int
-    findings: list[FindingShape] = Field(description="Those that nobody has signed off.")
+    findings: list[PlacedFinding] = Field(description="Those that nobody has signed off.")
 
 
 class TranslationPage(Shape):
