@@ -83,16 +83,10 @@ def edit_sentence(
     If-Match takes the ETag of the sentence.
     """
 
-    def do(session: Session) -> Answer:
-        statement = statement_there(session, statement_id)
-        with at_the_desk():
-            translation = _unchanged(session, statement, language, number, match)
-            row = editing.edit(
-                session, statement, language, number, wanted.text, call.person, seen=wanted.seen
-            )
-        return one_sentence(session, row, by_key(statement_id, translation.language, "edit", [number]))
+    def write(session: Session, statement: Statement) -> None:
+        editing.edit(session, statement, language, number, wanted.text, call.person, seen=wanted.seen)
 
-    return call.write(do)
+    return _change(call, statement_id, language, number, match, "edit", write)
 
 
 def sign_finding_off(
@@ -108,17 +102,12 @@ def sign_finding_off(
     If-Match takes the ETag of the sentence.
     """
 
-    def do(session: Session) -> Answer:
-        statement = statement_there(session, statement_id)
-        with at_the_desk():
-            translation = _unchanged(session, statement, language, number, match)
-            row = approving.sign_off(
-                session, statement, language, number, wanted.finding, wanted.reason, call.person,
-                seen=wanted.seen,
-            )  # fmt: skip
-        return one_sentence(session, row, by_key(statement_id, translation.language, "sign_off", [number]))
+    def sign(session: Session, statement: Statement) -> None:
+        approving.sign_off(
+            session, statement, language, number, wanted.finding, wanted.reason, call.person, seen=wanted.seen
+        )
 
-    return call.write(do)
+    return _change(call, statement_id, language, number, match, "sign_off", sign)
 
 
 def approve_sentence(
@@ -134,19 +123,14 @@ def approve_sentence(
     If-Match takes the ETag of the sentence.
     """
 
-    def do(session: Session) -> Answer:
-        statement = statement_there(session, statement_id)
-        with at_the_desk():
-            translation = _unchanged(session, statement, language, number, match)
-            approving.approve(
-                session, statement, language, call.person, numbers=[number],
-                two_people=call.hub.settings.translation.two_people,
-                seen={number: read.seen} if read.seen is not None else None,
-            )  # fmt: skip
-        row = reading.sentence(reading.rows(session, statement, translation), number)
-        return one_sentence(session, row, by_key(statement_id, translation.language, "approve", [number]))
+    def approve(session: Session, statement: Statement) -> None:
+        approving.approve(
+            session, statement, language, call.person, numbers=[number],
+            two_people=call.hub.settings.translation.two_people,
+            seen={number: read.seen} if read.seen is not None else None,
+        )  # fmt: skip
 
-    return call.write(do)
+    return _change(call, statement_id, language, number, match, "approve", approve)
 
 
 def find_in_memory(call: Caller, statement_id: PathId, language: LanguageTag, number: PathId) -> Response:
@@ -220,6 +204,28 @@ def _look_at(
             return shape(session, statement, reading.sentence(found, number))
 
     return call.read(look)
+
+
+def _change(
+    call: Call,
+    statement_id: int,
+    language: str,
+    number: int,
+    match: str,
+    deed: str,
+    work: Callable[[Session, Statement], None],
+) -> Response:
+    """Do something to a sentence that is still what the program saw; answers with the sentence as it is then."""
+
+    def do(session: Session) -> Answer:
+        statement = statement_there(session, statement_id)
+        with at_the_desk():
+            translation = _unchanged(session, statement, language, number, match)
+            work(session, statement)
+        row = reading.sentence(reading.rows(session, statement, translation), number)
+        return one_sentence(session, row, by_key(statement_id, translation.language, deed, [number]))
+
+    return call.write(do)
 
 
 def _unchanged(session: Session, statement: Statement, language: str, number: int, match: str) -> Translation:
