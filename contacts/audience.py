@@ -11,7 +11,23 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, cast
 
-from sqlalchemy import Cast, Integer, Select, and_, case, exists, false, func, literal, null, or_, select
+from sqlalchemy import (
+    Cast,
+    Integer,
+    Join,
+    Select,
+    and_,
+    case,
+    exists,
+    false,
+    func,
+    inspect,
+    literal,
+    null,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
@@ -22,6 +38,7 @@ from contacts.conditions import (
     People,
     agreed,
     another,
+    cast_condition,
     is_member,
     is_there,
     is_usable,
@@ -29,9 +46,8 @@ from contacts.conditions import (
     matches,
 )
 from contacts.filter_trees import Tree
-from contacts.models import Contact, Endpoint, EndpointState
-
-SAMPLE = 97  # one contact in so many is looked at to tell how wide an audience is
+from contacts.joins import InOrder
+from contacts.models import Contact, Endpoint, EndpointState, Membership
 
 
 class Skip(StrEnum):
@@ -108,12 +124,12 @@ def belongs(wanted: Audience, people: People, *, one_by_one: bool = False) -> Co
     Args:
         wanted: the audience.
         people: the entities asked about.
-        one_by_one: for a few contacts, or for nearly all; else the query starts from those on the list.
+        one_by_one: for a few contacts; else the query starts from those on the list.
     """
     on_list = (
         [] if wanted.list_id is None else [is_member(people.contact, wanted.list_id, one_by_one=one_by_one)]
     )
-    return and_(is_there(people.contact), *on_list, matches(wanted.tree, people))
+    return and_(*on_list, _fits(wanted, people))
 
 
 def refusal(wanted: Audience, *, public_task: bool) -> ColumnElement[Any]:
@@ -141,26 +157,31 @@ def refusal(wanted: Audience, *, public_task: bool) -> ColumnElement[Any]:
     return _first(reasons)
 
 
+def _fits(wanted: Audience, people: People) -> Condition:
+    """A contact, with an address, is in the audience if it is on its list."""
+    return and_(is_there(people.contact), matches(wanted.tree, people))
+
+
 def languages(session: Session) -> list[str]:
     """The languages that contacts read."""
     return sorted(session.execute(select(col(Contact.language)).distinct()).scalars())
 
 
 def is_wide(session: Session, channel: str, wanted: Audience) -> bool:
-    """Whether the audience has an address on the channel for every second contact, by a sample.
+    """Whether the audience is meant to have an address on the channel for every second contact or more.
 
     Args:
         session: may read.
         channel: its name.
-        wanted: the audience.
+        wanted: the audience. One with a filter would have to be asked, and is said to be narrow.
     """
-    people = People()
-    sample = col(Contact.id) % SAMPLE == 0
-    found = _addresses(select(func.count()), channel, people).where(
-        sample, belongs(wanted, people, one_by_one=True)
-    )
+    if wanted.tree is not None:
+        return False
+    found = [select(func.count()).where(col(Endpoint.channel) == channel)]
+    if wanted.list_id is not None:
+        found.append(select(func.count()).where(col(Membership.list_id) == wanted.list_id))
     span = session.execute(select(func.max(col(Contact.id)))).scalar() or 0
-    return int(session.execute(found).scalar_one()) * SAMPLE * 2 >= span
+    return all(session.execute(each).scalar_one() * 2 >= span for each in found)
 
 
 def candidates(
@@ -169,7 +190,6 @@ def candidates(
     language: Mapping[str, str],
     *,
     per_household: bool,
-    wide: bool = False,
     already: ColumnElement[bool] | None = None,
 ) -> Select[Any]:
     """One row for each address on one channel in the audience.
@@ -180,7 +200,6 @@ def candidates(
         language: the statement's language for each resident's language that has one.
         per_household: one message for all contacts at one address, in all their languages; printed mail, for
             which a law may stand in for consent.
-        wide: see `is_wide`; it changes what is asked first, and no answer.
         already: the condition that an `Endpoint` has had the statement.
 
     Returns:
@@ -191,9 +210,10 @@ def candidates(
     spoken = _spoken(people, language)
     had = already if already is not None else false()
     good = and_(writable(wanted, people, public_task=per_household), spoken.is_not(None), ~had)
-    before = _written_to_before(channel, wanted, language, per_household=per_household)
-    if wide:
-        before = and_(_is_shared(channel), before)
+    before = and_(
+        people.endpoint.shared,  # first: of most it is false, and nothing more is asked
+        _written_to_before(channel, wanted, language, per_household=per_household),
+    )
     twice = Skip.SAME_HOUSEHOLD if per_household else Skip.DUPLICATE
     reasons = [
         (_is_left_out(wanted, people.contact), Skip.EXCLUDED),
@@ -208,8 +228,10 @@ def candidates(
         # Most rows are good: for them nothing more is asked.
         case((good, _first([(before, twice)])), else_=_first(reasons)).label("reason"),
     ]
-    rows = _addresses(select(*columns, people.endpoint.address_key), channel, people).where(
-        belongs(wanted, people, one_by_one=wide)
+    rows = (
+        select(*columns, people.endpoint.address_key)
+        .select_from(_addresses_of(wanted, channel))
+        .where(_is_kept(people.endpoint), _fits(wanted, people))
     )
     return _in_all_languages(rows) if per_household else rows.with_only_columns(*columns)
 
@@ -234,32 +256,25 @@ def without_address(channels: list[str], wanted: Audience) -> Select[Any]:
     return cast("Select[Any]", nowhere)
 
 
-def _addresses(query: Select[Any], channel: str, people: People) -> Select[Any]:
-    contact, endpoint = people
-    return (
-        query.select_from(contact)
-        .join(endpoint, and_(endpoint.contact_id == contact.id, endpoint.channel == channel))
-        .where(endpoint.state != EndpointState.ERASED.value)
+def _addresses_of(wanted: Audience, channel: str) -> Join:
+    """The addresses of everybody, or of those on the list, by their contacts' numbers."""
+    contact, endpoint, membership = (inspect(each).local_table for each in (Contact, Endpoint, Membership))
+    source = contact
+    if wanted.list_id is not None:
+        on_list = and_(contact.c.id == membership.c.contact_id, membership.c.list_id == wanted.list_id)
+        source = InOrder(membership, contact, on_list)
+    return InOrder(
+        source, endpoint, and_(endpoint.c.contact_id == contact.c.id, endpoint.c.channel == channel)
     )
+
+
+def _is_kept(endpoint: Any) -> Condition:
+    """The address has not been erased."""
+    return cast_condition(endpoint.state != EndpointState.ERASED.value)
 
 
 def _spoken(people: People, language: Mapping[str, str]) -> ColumnElement[Any]:
     return case(dict(language), value=people.contact.language, else_=null()) if language else null()
-
-
-def _is_shared(channel: str) -> Condition:
-    """Another endpoint has the same address: for a whole city at once."""
-    one: Any = aliased(Endpoint)
-    shared = (
-        select(one.address_key)
-        .where(one.channel == channel)
-        .group_by(one.address_key)
-        .having(func.count() > 1)
-    )
-    other: Any = aliased(Endpoint)
-    return col(Endpoint.id).in_(
-        select(other.id).where(other.channel == channel, other.address_key.in_(shared))
-    )
 
 
 def _objections(
@@ -294,7 +309,7 @@ def _is_left_out(wanted: Audience, contact: Any, *, one_by_one: bool = False) ->
     people = left_out_people(wanted.excluded)
     if one_by_one:
         return or_(*(each.where(each.selected_columns[0] == contact.id).exists() for each in people))
-    return or_(*(contact.id.in_(each) for each in people))
+    return cast_condition(contact.id.in_(union_all(*people)))
 
 
 def _written_to_before(
@@ -303,8 +318,12 @@ def _written_to_before(
     """Somebody else at the same address is written to: of several, the contact entered first."""
     other = another()
     return (
-        _addresses(select(literal(1)), channel, other)
+        select(literal(1))
+        .select_from(other.contact)
+        .join(other.endpoint, other.endpoint.contact_id == other.contact.id)
         .where(
+            other.endpoint.channel == channel,
+            _is_kept(other.endpoint),
             other.endpoint.address_key == col(Endpoint.address_key),
             other.endpoint.contact_id < col(Endpoint.contact_id),
             belongs(wanted, other, one_by_one=True),

@@ -10,10 +10,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Index, UniqueConstraint
+from sqlalchemy import JSON, Boolean, Column, Index, UniqueConstraint, false
 from sqlmodel import Field, SQLModel
 
 from contacts.columns import Moment, now
+from contacts.sharing import keep_marked
 
 
 class EndpointState(StrEnum):
@@ -63,7 +64,8 @@ class Endpoint(SQLModel, table=True):
 
     __table_args__ = (
         UniqueConstraint("channel", "address_key", "contact_id"),
-        Index("ix_endpoint_contact_channel", "contact_id", "channel"),
+        # All that a plan asks of an address, so that it reads the index and not the table.
+        Index("ix_endpoint_contact", "contact_id", "channel", "state", "opted_out", "held", "shared"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -78,6 +80,11 @@ class Endpoint(SQLModel, table=True):
     soft_bounces: int = 0  # in succession (R16)
     created_at: datetime = Field(default_factory=now, sa_type=Moment)
     import_id: int | None = None
+    # Somebody else may have the same address. Kept by the database, see `contacts.sharing`; never to be written.
+    shared: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
+
+
+keep_marked(Endpoint.__table__)  # type: ignore[attr-defined]
 
 
 class ContactList(SQLModel, table=True):

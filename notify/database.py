@@ -2,18 +2,47 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, Integer, create_engine, event, make_url, select
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.functions import FunctionElement
 from sqlmodel import Session
 
 
 class DatabaseUnavailable(RuntimeError):
     """The database cannot be reached or opened; the message names the cure."""
+
+
+class _RunningNumber(FunctionElement[int]):
+    """A number for each row, one more than for the row before."""
+
+    type = Integer()
+    inherit_cache = True
+
+
+@compiles(_RunningNumber)
+def _by_a_window(*_: Any, **__: Any) -> str:
+    return "row_number() OVER ()"
+
+
+@compiles(_RunningNumber, "sqlite")
+def _by_a_counter(*_: Any, **__: Any) -> str:
+    # A window keeps every row before it numbers the first; a counter of the connection keeps none.
+    return "running_number()"
+
+
+def counting(session: Session) -> ColumnElement[int]:
+    """1, 2, 3 … for the rows of the next statement, in the order in which they come."""
+    number = _RunningNumber()
+    asked = session.execute(select(number)).scalar_one()
+    return number - (asked if session.get_bind().dialect.name == "sqlite" else 0)
 
 
 class Database:
@@ -85,6 +114,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.execute("PRAGMA cache_size=-8000")  # kB, for each connection
     cursor.close()
+    connection.create_function("running_number", 0, itertools.count(1).__next__)
 
 
 def _begin_sqlite(connection: Connection) -> None:

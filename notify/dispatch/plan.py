@@ -19,6 +19,7 @@ from contacts.columns import now
 from contacts.filter_trees import FilterError
 from contacts.models import Endpoint
 from notify import audit, statements
+from notify.database import counting
 from notify.dispatch.models import Batch, BatchState, Delivery, DeliveryState, Dispatch, DispatchState
 from notify.rendering import Renderer
 from notify.statements import Kind, Statement, Text
@@ -149,11 +150,10 @@ def fill(session: Session, dispatch: Dispatch, channels: Mapping[str, Channel]) 
     before = _others(session, dispatch)
     for name, channel in channels.items():
         had = before(name) if before else None
-        wide = not channel.per_household and audience.is_wide(session, name, wanted)
-        rows = audience.candidates(
-            name, wanted, language, per_household=channel.per_household, wide=wide, already=had
-        )
-        _insert(session, dispatch, name, _in_batches(rows, channel, wide=wide))
+        rows = audience.candidates(name, wanted, language, per_household=channel.per_household, already=had)
+        # Of nearly all contacts their own numbers tell the batch, which costs nothing.
+        place = None if audience.is_wide(session, name, wanted) else counting(session)
+        _insert(session, dispatch, name, _in_batches(rows, channel, place))
         _make_batches(session, dispatch, name)
     _insert(session, dispatch, "", _in_no_batch(audience.without_address(list(channels), wanted)))
     dispatch.audience = session.execute(
@@ -337,35 +337,27 @@ def _others(session: Session, dispatch: Dispatch) -> Any:
     return had
 
 
-def _in_batches(rows: Select[Any], sender: Channel, *, wide: bool) -> Subquery:
-    """The rows, each with the number of its batch; those left out are counted too, but where mail is sorted.
+def _in_batches(rows: Select[Any], sender: Channel, place: ColumnElement[int] | None) -> Subquery:
+    """The rows, each with the number of its batch, should it go.
 
     Args:
         rows: of `audience.candidates`.
-        sender: the channel, which says how many are sent together.
-        wide: most contacts are among the rows, so that their numbers say it.
+        sender: the channel, which says how many are sent together, and how printed mail is sorted.
+        place: a row's place among the rows; without one the contact's number will do.
     """
-    if wide:
-        # The offset lets a database find the reason of a row once, however often it is used.
-        found = rows.offset(0).subquery()
-        return (
-            select(found, _nth(found.c.contact_id, sender)).where(found.c.contact_id.is_not(None)).subquery()
-        )
-    found = rows.subquery()
-    sorted_ = [found.c.reason.is_not(None), found.c.language, found.c.endpoint_id]
-    place = func.row_number().over(order_by=sorted_ if sender.per_household else None).label("place")
-    numbered = select(found, place).subquery()
-    return select(numbered, _nth(numbered.c.place, sender)).subquery()
+    # The offset lets a database find the reason of a row once, however often it is used.
+    found = rows.offset(0).subquery()
+    where: Any = found.c.contact_id if place is None else place
+    if sender.per_household:
+        left_out = found.c.reason.is_not(None)
+        where = func.row_number().over(order_by=[left_out, found.c.language, found.c.endpoint_id])
+    # Not `//`, which asks SQLite for the floor of a fraction.
+    batch: ColumnElement[int] = (where - 1).op("/", precedence=8)(sender.batch_size) + 1
+    return select(found, batch.label("nth")).where(found.c.contact_id.is_not(None)).subquery()
 
 
 def _in_no_batch(rows: Select[Any]) -> Subquery:
     return rows.add_columns(literal(0).label("nth")).subquery()
-
-
-def _nth(place: Any, sender: Channel) -> ColumnElement[Any]:
-    # Not `//`, which asks SQLite for the floor of a fraction.
-    batch: ColumnElement[Any] = (place - 1).op("/", precedence=8)(sender.batch_size) + 1
-    return batch.label("nth")
 
 
 def _insert(session: Session, dispatch: Dispatch, channel: str, rows: Subquery) -> None:
