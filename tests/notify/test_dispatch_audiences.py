@@ -11,7 +11,8 @@ from sqlmodel import Session, select
 from world import ANA, approved, crisis, phone, readers, residents
 
 from channels.sandbox import Sandbox
-from contacts import consent, lists, segments
+from contacts import audience, consent, lists, segments
+from contacts.audience import Audience
 from contacts.columns import now
 from contacts.models import Contact, Endpoint, ListKind
 from notify import timetables
@@ -241,10 +242,12 @@ def test_a_timetable_for_a_segment_that_is_not_there_is_refused(hub: Hub, statem
         timetable(hub, "segment:East", statement)
 
 
+@pytest.mark.parametrize("wide", [True, False])
 def test_a_batch_holds_those_who_are_written_to_and_no_more_than_it_may(
-    hub: Hub, statement: int, monkeypatch: pytest.MonkeyPatch
+    hub: Hub, statement: int, monkeypatch: pytest.MonkeyPatch, wide: bool
 ) -> None:
     monkeypatch.setattr(type(hub.channels["sms"]), "batch_size", 2)
+    monkeypatch.setattr("contacts.audience.is_wide", lambda *_: wide)
     with hub.database.session() as session:
         exclude(session, 11)
         order = Order(statement, None, ("sms",), ANA, excluded=("Families",), again=True)
@@ -275,3 +278,17 @@ def test_of_several_at_one_address_the_first_who_may_be_written_to_is(
         }
         reasons = [found[endpoint_of(session, number).id] for number in range(4)]
     assert reasons == ["excluded", "opted_out", "", "duplicate"]
+
+
+def test_an_audience_is_wide_if_it_has_an_address_for_every_second_contact(hub: Hub, statement: int) -> None:
+    to_segment = planned(hub, statement, NORTH)
+    with hub.database.session() as session:
+        few = lists.get_or_create(session, "Harbor")
+        lists.add_member(session, few.id or 0, endpoint_of(session, 1).contact_id)
+        everyone = lists.by_name(session, "residents")
+        assert audience.is_wide(session, "sms", Audience())
+        assert audience.is_wide(session, "sms", Audience(list_id=everyone.id))
+        assert not audience.is_wide(session, "sms", Audience(list_id=few.id))
+        assert not audience.is_wide(session, "telegram", Audience())
+        north = plan.audience_of(session.get_one(Dispatch, to_segment))
+        assert not audience.is_wide(session, "sms", north)
