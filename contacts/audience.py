@@ -157,11 +157,6 @@ def refusal(wanted: Audience, *, public_task: bool) -> ColumnElement[Any]:
     return _first(reasons)
 
 
-def _fits(wanted: Audience, people: People) -> Condition:
-    """A contact, with an address, is in the audience if it is on its list."""
-    return and_(is_there(people.contact), matches(wanted.tree, people))
-
-
 def languages(session: Session) -> list[str]:
     """The languages that contacts read."""
     return sorted(session.execute(select(col(Contact.language)).distinct()).scalars())
@@ -254,6 +249,11 @@ def without_address(channels: list[str], wanted: Audience) -> Select[Any]:
         reason.label("reason"),
     ).where(belongs(wanted, people), ~has_one)
     return cast("Select[Any]", nowhere)
+
+
+def _fits(wanted: Audience, people: People) -> Condition:
+    """A contact, with an address, is in the audience if it is on its list."""
+    return and_(is_there(people.contact), matches(wanted.tree, people))
 
 
 def _addresses_of(wanted: Audience, channel: str) -> Join:

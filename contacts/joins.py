@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import FromClause, Join
+from sqlalchemy import Join
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.elements import ColumnElement
 
 
 class InOrder(Join):
@@ -17,9 +16,6 @@ class InOrder(Join):
     """
 
     inherit_cache = True
-
-    def __init__(self, left: FromClause, right: FromClause, onclause: ColumnElement[bool]) -> None:
-        super().__init__(left, right, onclause)
 
 
 @compiles(InOrder, "sqlite")
