@@ -76,6 +76,7 @@ NOES = [text for text, (_, decision) in SAID.items() if not decision]
 YESES = [text for text, (_, decision) in SAID.items() if decision]
 REFUSALS = ["no more texts please", "dejen de escribirme"]
 OTHERS = ["hello", "Español", "HELP", "Stop signs on Main St"]
+RUNS_OF_A_HUB = 15  # asking for everybody asks every contact in the database
 RARELY = 8  # steps between two erasures: else nobody is left to say anything
 LONG_AGO = date(2024, 1, 1)
 
@@ -124,7 +125,7 @@ class Words:
 
 @cache
 def hub() -> Hub:
-    """One hub for all runs: each has addresses and lists of its own."""
+    """One hub for many runs: each has addresses and lists of its own."""
     folder = Path(tempfile.mkdtemp(prefix="notify-consent-"))
     made = Hub(
         load(
@@ -151,6 +152,9 @@ class City(RuleBasedStateMachine):
     @initialize()
     def found(self) -> None:
         number = next(RUN)
+        if number % RUNS_OF_A_HUB == 0:
+            hub().database.dispose()
+            hub.cache_clear()
         self.count = itertools.count(1)
         self.folder = Path(tempfile.mkdtemp(prefix="notify-sheets-"))
         self.phones = [
