@@ -15,6 +15,8 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 from sqlmodel import Session
 
+from contacts.bulk import is_sqlite
+
 
 class DatabaseUnavailable(RuntimeError):
     """The database cannot be reached or opened; the message names the cure."""
@@ -41,8 +43,7 @@ def _by_a_counter(*_: Any, **__: Any) -> str:
 def counting(session: Session) -> ColumnElement[int]:
     """1, 2, 3 … for the rows of the next statement, in the order in which they come."""
     number = _RunningNumber()
-    asked = session.execute(select(number)).scalar_one()
-    return number - (asked if session.get_bind().dialect.name == "sqlite" else 0)
+    return number - session.execute(select(number)).scalar_one() if is_sqlite(session) else number
 
 
 class Database:

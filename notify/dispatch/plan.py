@@ -151,9 +151,7 @@ def fill(session: Session, dispatch: Dispatch, channels: Mapping[str, Channel]) 
     for name, channel in channels.items():
         had = before(name) if before else None
         rows = audience.candidates(name, wanted, language, per_household=channel.per_household, already=had)
-        # Of nearly all contacts their own numbers tell the batch, which costs nothing.
-        place = None if audience.is_wide(session, name, wanted) else counting(session)
-        _insert(session, dispatch, name, _in_batches(rows, channel, place))
+        _insert(session, dispatch, name, _in_batches(session, rows, channel, wanted))
         _make_batches(session, dispatch, name)
     _insert(session, dispatch, "", _in_no_batch(audience.without_address(list(channels), wanted)))
     dispatch.audience = session.execute(
@@ -337,23 +335,22 @@ def _others(session: Session, dispatch: Dispatch) -> Any:
     return had
 
 
-def _in_batches(rows: Select[Any], sender: Channel, place: ColumnElement[int] | None) -> Subquery:
-    """The rows, each with the number of its batch, should it go.
-
-    Args:
-        rows: of `audience.candidates`.
-        sender: the channel, which says how many are sent together, and how printed mail is sorted.
-        place: a row's place among the rows; without one the contact's number will do.
-    """
+def _in_batches(session: Session, rows: Select[Any], sender: Channel, wanted: Audience) -> Subquery:
+    """The rows of `audience.candidates`, each with the number of its batch, should it go."""
     # The offset lets a database find the reason of a row once, however often it is used.
     found = rows.offset(0).subquery()
-    where: Any = found.c.contact_id if place is None else place
-    if sender.per_household:
-        left_out = found.c.reason.is_not(None)
-        where = func.row_number().over(order_by=[left_out, found.c.language, found.c.endpoint_id])
     # Not `//`, which asks SQLite for the floor of a fraction.
-    batch: ColumnElement[int] = (where - 1).op("/", precedence=8)(sender.batch_size) + 1
+    batch = (_place(session, found, sender, wanted) - 1).op("/", precedence=8)(sender.batch_size) + 1
     return select(found, batch.label("nth")).where(found.c.contact_id.is_not(None)).subquery()
+
+
+def _place(session: Session, found: Subquery, sender: Channel, wanted: Audience) -> ColumnElement[Any]:
+    """A row's place among those found, from 1: the batches are cut by it."""
+    if sender.per_household:  # mail is printed by language
+        left_out = found.c.reason.is_not(None)
+        return func.row_number().over(order_by=[left_out, found.c.language, found.c.endpoint_id])
+    # Of nearly all contacts their own numbers tell it, which costs nothing.
+    return found.c.contact_id if audience.is_wide(session, sender.name, wanted) else counting(session)
 
 
 def _in_no_batch(rows: Select[Any]) -> Subquery:
